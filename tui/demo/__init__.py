@@ -1,0 +1,1 @@
+"""The embedded demo: a server, a Supabase-like database, its traffic."""

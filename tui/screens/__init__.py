@@ -1,0 +1,1 @@
+"""One file a screen: they draw what they are given and post messages."""

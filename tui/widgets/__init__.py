@@ -1,0 +1,1 @@
+"""One file a widget: they draw what they are given and post messages."""
