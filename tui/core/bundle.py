@@ -1,0 +1,218 @@
+"""Load and check a bundle: the folder that holds everything particular to one migration.
+
+Pure: it is given the folder's texts by name and returns a typed `Bundle`, or raises `BundleError` with file and line.
+Reading the folder is `tui.files`' business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import msgspec
+
+from tui.core.expectation import Expectation
+from tui.core.statements import Statement, check_script, split
+
+MANIFEST = "bundle.toml"
+
+LockMode = Literal[
+    "ACCESS SHARE",
+    "ROW SHARE",
+    "ROW EXCLUSIVE",
+    "SHARE UPDATE EXCLUSIVE",
+    "SHARE",
+    "SHARE ROW EXCLUSIVE",
+    "EXCLUSIVE",
+    "ACCESS EXCLUSIVE",
+]
+
+
+class BundleError(Exception):
+    """A bundle that can not be used; `str()` is one line naming the file, the line where known, and the reason."""
+
+    def __init__(self, file: str, reason: str, line: int | None = None) -> None:
+        self.file, self.reason, self.line = file, reason, line
+        super().__init__(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
+
+
+class RequiredTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table that must exist before the patch, with the types of the columns it relies on and the lock it needs."""
+
+    name: str
+    columns: dict[str, str] = {}
+    lock: LockMode | None = None
+
+
+class Prerequisites(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must hold before the patch; `min_server_version` is a major version."""
+
+    min_server_version: int = 15
+    roles: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    tables: tuple[RequiredTable, ...] = ()
+
+
+class CountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A query for the plan and the report whose rows are (label text, rows bigint, note text)."""
+
+    title: str
+    file: str
+    requires: tuple[str, ...] = ()
+
+
+class PanelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The queries of one panel for one state of the database; the first source whose `requires` all exist is used.
+
+    Column contracts are stated in each file's header: `new`, `window` for every kind, `running` for executions, `top` for errors.
+    """
+
+    new: str
+    window: str
+    running: str | None = None
+    top: str | None = None
+    requires: tuple[str, ...] = ()
+    note: str = ""
+
+    def files(self) -> tuple[str, ...]:
+        """The .sql files this source names."""
+        return tuple(file for file in (self.new, self.window, self.running, self.top) if file)
+
+
+class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A live panel of the dashboard; `waits_for` is what it says while no source fits."""
+
+    id: str
+    kind: Literal["executions", "errors"]
+    title: str
+    sources: tuple[PanelSource, ...]
+    waits_for: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`bundle.toml`: the bundle's table of contents."""
+
+    name: str
+    version: str
+    title: str
+    summary: str = ""
+    patch: str = "PATCH.sql"
+    rollback: str = "ROLLBACK.sql"
+    expected: str = "expected.toml"
+    prerequisites: Prerequisites = Prerequisites()
+    counts: tuple[CountQuery, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One SQL file of the bundle, split: its name for messages, its statements in order."""
+
+    file: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A whole, checked bundle. `checksum` is the SHA-256 of PATCH.sql, `digest` that of everything that decides a verdict."""
+
+    manifest: Manifest
+    patch: Script
+    rollback: Script
+    expectation: Expectation
+    queries: Mapping[str, str]
+    checksum: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The bundle's name, e.g. `multi_tenant`."""
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        """The bundle's version, by convention `YYYYMMDDhhmmss`."""
+        return self.manifest.version
+
+    def locks(self) -> tuple[tuple[str, LockMode], ...]:
+        """(table, mode) of every prerequisite to be locked before the first statement, sorted by table (decision 20)."""
+        return tuple(sorted((table.name, table.lock) for table in self.manifest.prerequisites.tables if table.lock))
+
+
+def load(files: Mapping[str, str]) -> Bundle:
+    """The bundle in `files` (relative name to text). Raises BundleError: missing file, bad TOML or SQL, with its place."""
+    manifest = _decode(files, MANIFEST, Manifest)
+    expectation = _decode(files, manifest.expected, Expectation)
+    wanted = [count.file for count in manifest.counts]
+    wanted += [file for panel in manifest.panels for source in panel.sources for file in source.files()]
+    _check_panels(manifest)
+    patch_text = _text(files, manifest.patch)
+    deciding = (patch_text, _text(files, manifest.rollback), _text(files, manifest.expected))
+    return Bundle(
+        manifest=manifest,
+        patch=_script(manifest.patch, patch_text),
+        rollback=_script(manifest.rollback, _text(files, manifest.rollback)),
+        expectation=expectation,
+        queries={file: _text(files, file) for file in wanted},
+        checksum=hashlib.sha256(patch_text.encode()).hexdigest(),
+        digest=hashlib.sha256("\0".join(deciding).encode()).hexdigest(),
+    )
+
+
+def _text(files: Mapping[str, str], name: str) -> str:
+    try:
+        return files[name]
+    except KeyError:
+        raise BundleError(name, f"not found in the bundle; {MANIFEST} names it or every bundle has it") from None
+
+
+T = TypeVar("T")
+
+
+def _decode(files: Mapping[str, str], name: str, shape: type[T]) -> T:
+    text = _text(files, name)
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise BundleError(name, f"not valid TOML: {error}", int(line[1]) if line else None) from None
+    try:
+        return msgspec.convert(tree, shape)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at ")
+        where = path.strip("`").removeprefix("$").lstrip(".")
+        raise BundleError(name, f"{reason} at {where}" if where else reason, _line_of(text, path)) from None
+
+
+def _line_of(text: str, path: str) -> int | None:
+    """The line of the n-th `[[table]]` header a msgspec path such as `$.tables[3].columns[2]` points into, if it has one."""
+    head = re.match(r"`?\$\.(\w+)\[(\d+)\]", path)
+    if not head:
+        return None
+    starts = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == f"[[{head[1]}]]"]
+    index = int(head[2])
+    return starts[index] if index < len(starts) else None
+
+
+def _check_panels(manifest: Manifest) -> None:
+    for panel in manifest.panels:
+        for source in panel.sources:
+            needed = "running" if panel.kind == "executions" else "top"
+            if getattr(source, needed) is None:
+                raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} needs `{needed}`")
+
+
+def _script(file: str, text: str) -> Script:
+    statements = split(text)
+    refusals = check_script(statements)
+    if refusals:
+        first = refusals[0]
+        raise BundleError(file, f"column {first.column}: {first.reason}", first.line)
+    if not statements:
+        raise BundleError(file, "holds no statement")
+    return Script(file, statements)

@@ -1,0 +1,105 @@
+"""What a screen or a command may ask of a database: the port that `tui.db.session.Session` implements.
+
+Screens know this protocol only, so the driver never reaches them, and a scripted stand-in can fail on command in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tui.core.bundle import Bundle
+from tui.core.look import Look, Server
+from tui.core.panels import Panels
+from tui.core.plan import Preview
+from tui.core.preflight import PreflightCheck
+from tui.core.run import Event, Plan
+
+ProblemKind = Literal["auth", "unreachable", "lost", "refused", "timeout", "query"]
+
+
+class Problem(Exception):  # noqa: N818 - "problem" is the word of the screens: a failed command, a lost line, a refusal
+    """A database could not be asked. `str()` is one clean line; `hint` is what to do next ("" when nothing is known).
+
+    `retry` says whether trying again by itself is harmless and may help: never for a wrong password
+    (Supavisor blocks a tenant after ten in 150 s, facts: migrations A3).
+    """
+
+    def __init__(self, kind: ProblemKind, message: str, hint: str = "", *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.hint, self.retry = kind, message, hint, retry
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where we are going, known before any connection: shown while connecting and in every confirmation.
+
+    `local` is True for a Unix socket or a loopback address; `name` is the target's name or the host.
+    """
+
+    name: str
+    host: str
+    port: int
+    database: str
+    user: str
+    local: bool
+    read_only: bool
+
+
+class Control:
+    """The operator's hand on a run: `cancel()` asks it to stop and roll back; it is never undone."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Ask the run to stop. Before COMMIT is sent everything is rolled back; afterwards it has no effect."""
+        self.cancelled = True
+
+
+class Deck(Protocol):
+    """One database, one bundle."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use."""
+        ...
+
+    @property
+    def destination(self) -> Destination:
+        """Where the database is."""
+        ...
+
+    @property
+    def server(self) -> Server | None:
+        """The server as last reached, None before the first connection."""
+        ...
+
+    async def connect(self) -> Server:
+        """Connect, or connect again after a loss. Raises Problem."""
+        ...
+
+    async def look(self) -> Look:
+        """One complete look in one round trip. Raises Problem."""
+        ...
+
+    async def tick(self, window: int) -> Panels:
+        """The live panels over the last `window` seconds, in one round trip. Raises Problem."""
+        ...
+
+    async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
+        """The preflight checks for a plan, in one round trip. Raises Problem."""
+        ...
+
+    async def preview(self, plan: Plan) -> Preview:
+        """What the plan would do here, nothing executed. Raises Problem."""
+        ...
+
+    def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
+        """Run the plan on a connection of its own. Never raises Problem: the end is always a Finished event."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        ...

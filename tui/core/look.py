@@ -1,0 +1,75 @@
+"""What one look at a database found: the server, its catalog, the checks, the verdict and the last recorded run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tui.core.catalog import Catalog
+from tui.core.checklist import Check
+from tui.core.verdict import Verdict
+
+PoolerMode = Literal["transaction", "session", "direct", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The database as it was reached. `rtt` is the last measured round trip in seconds; `tls` is e.g. `TLSv1.3` or `off`.
+
+    `superuser` and `bypass_rls` are attributes of the connected role; `writable` is False on a standby, in read-only mode
+    (Supabase sets it when the disk is full) and with `--read-only`.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    pooled: bool
+    mode: PoolerMode
+    version: str
+    version_num: int
+    tls: str
+    tls_verified: bool
+    rtt: float
+    superuser: bool
+    bypass_rls: bool
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One row of the ledger `patchdeck.runs`. Times are the server's; `seconds` and `lock_seconds` are the client's measure."""
+
+    run_id: str
+    bundle: str
+    version: str
+    checksum: str
+    action: Literal["apply", "rollback"]
+    mode: str
+    operator: str
+    client_host: str
+    server_version: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    lock_seconds: float
+    statements: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One complete look. `runs` is newest first and bounded; `taken_at` is the server's clock."""
+
+    server: Server
+    catalog: Catalog
+    checks: tuple[Check, ...]
+    verdict: Verdict
+    runs: tuple[RunRecord, ...]
+    taken_at: datetime
+
+    @property
+    def last_run(self) -> RunRecord | None:
+        """The newest recorded run, or None."""
+        return self.runs[0] if self.runs else None

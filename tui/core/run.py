@@ -1,0 +1,309 @@
+"""The events of a run and the pure state machine over them.
+
+One engine (`tui.db.applier`) yields these events for apply, rehearsal and every kind of rollback. The walkthrough screen,
+a command's progress, the journal, the ledger row and the report read the same events and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+from tui.core.bundle import Bundle
+from tui.core.checklist import Check
+from tui.core.preflight import PreflightCheck
+from tui.core.statements import Statement
+from tui.core.surface import Change
+from tui.core.verdict import Verdict
+
+Action = Literal["apply", "rollback"]
+RollbackMode = Literal["lock", "restore", "restore-closed"]
+
+
+class Outcome(StrEnum):
+    """How a run ended. ROLLED_BACK: the database is as it was. UNKNOWN: the line was lost around COMMIT; resolve it first."""
+
+    REHEARSED = "rehearsed"
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled_back"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Phase(StrEnum):
+    """Where a run is."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    PREFLIGHT = "preflight"
+    LOCKING = "locking"
+    WAITING = "waiting"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    COMMITTING = "committing"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits set with SET LOCAL inside the transaction, in seconds.
+
+    `silence` bounds every wait for the server's next byte on top of the statement timeout; nothing waits for ever
+    (facts: migrations 0.5).
+    """
+
+    lock_timeout: float = 2.0
+    statement_timeout: float = 600.0
+    idle_in_transaction: float = 10.0
+    connection_check: float = 0.5
+    silence: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. `confirmed` is the database name the operator typed (None for a rehearsal); `patience` in seconds.
+
+    `again` runs the patch although everything already holds (decision 28).
+    """
+
+    bundle: Bundle
+    action: Action = "apply"
+    mode: RollbackMode = "lock"
+    rehearse: bool = False
+    confirmed: str | None = None
+    again: bool = False
+    patience: float = 30.0
+    limits: Limits = Limits()
+    operator: str = ""
+    client_host: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file whose statements run."""
+        return self.bundle.patch.file if self.action == "apply" else self.bundle.rollback.file
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements to run, in order."""
+        return (self.bundle.patch if self.action == "apply" else self.bundle.rollback).statements
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session in the way of a lock. `age` is seconds since its transaction began, `blocks` the relation we wanted."""
+
+    pid: int
+    user: str
+    application: str
+    state: str
+    age: float
+    query: str
+    mode: str
+    blocks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A NOTICE or WARNING the server sent while a statement ran."""
+
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A statement that failed. `index` is 0-based, None when the failure belongs to no statement of the file."""
+
+    message: str
+    index: int | None = None
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    sqlstate: str | None = None
+    detail: str | None = None
+    hint: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`PATCH.sql:57:12`, as far as it is known; empty when the failure is not in a file."""
+        parts = [self.file] + [str(part) for part in (self.line, self.column) if part is not None]
+        return ":".join(parts) if self.file else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """A connection is being opened for the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Connected and looked: what was found before anything is changed."""
+
+    verdict: Verdict
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preflighted:
+    """The preflight checks, in order."""
+
+    checks: tuple[PreflightCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A new transaction begins; `number` counts from 1."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForLock:
+    """A lock was not free: everything was rolled back, and it is tried again in `retry_in` seconds until patience ends."""
+
+    blockers: tuple[Blocker, ...]
+    waited: float
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatementDone:
+    """Statement `index` (0-based) is done; `seconds` since the previous one's result arrived."""
+
+    index: int
+    seconds: float
+    tag: str
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFailed:
+    """A statement failed; the server has undone everything since BEGIN."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """All statements are done; the catalog is being compared inside the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The checks on the not yet committed result, and what changed against the catalog before the first statement."""
+
+    checks: tuple[Check, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committing:
+    """COMMIT is about to be sent; `xid` names the transaction for pg_xact_status after a lost line."""
+
+    xid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end. `reason` is one sentence on what happened, `state` on what state the database is in, `next_step` what to do."""
+
+    outcome: Outcome
+    reason: str
+    state: str
+    next_step: str
+    seconds: float
+    lock_seconds: float
+    round_trips: int
+    verdict: Verdict | None
+    ran: bool = True
+    locks: tuple[str, ...] = ()
+
+
+Event = (
+    Connecting
+    | Connected
+    | Preflighted
+    | Attempt
+    | WaitingForLock
+    | StatementDone
+    | StatementFailed
+    | Verifying
+    | Verified
+    | Committing
+    | Finished
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Everything that is known of a run so far; `advance` makes the next one."""
+
+    total: int = 0
+    phase: Phase = Phase.IDLE
+    done: int = 0
+    attempts: int = 0
+    waited: float = 0.0
+    retry_in: float = 0.0
+    blockers: tuple[Blocker, ...] = ()
+    preflight: tuple[PreflightCheck, ...] = ()
+    notices: tuple[tuple[int, Notice], ...] = ()
+    durations: tuple[float, ...] = ()
+    failure: Failure | None = None
+    checks: tuple[Check, ...] = ()
+    changes: tuple[Change, ...] = ()
+    xid: str | None = None
+    finished: Finished | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, None while it runs."""
+        return self.finished.outcome if self.finished else None
+
+
+def advance(state: RunState, event: Event) -> RunState:
+    """The state after `event`. Total: every event has a meaning in every state, so a reader can join late."""
+    match event:
+        case Connecting():
+            return replace(state, phase=Phase.CONNECTING)
+        case Connected():
+            return replace(state, phase=Phase.PREFLIGHT)
+        case Preflighted(checks):
+            return replace(state, preflight=checks)
+        case Attempt(number):
+            # A new attempt is a new transaction: nothing of the one before survives it.
+            return replace(
+                state,
+                phase=Phase.LOCKING,
+                attempts=number,
+                done=0,
+                durations=(),
+                notices=(),
+                failure=None,
+                checks=(),
+                changes=(),
+                xid=None,
+            )
+        case WaitingForLock(blockers, waited, retry_in):
+            return replace(
+                state, phase=Phase.WAITING, blockers=blockers, waited=waited, retry_in=retry_in, failure=None
+            )
+        case StatementDone(index, seconds, _, notices):
+            return replace(
+                state,
+                phase=Phase.RUNNING,
+                blockers=(),
+                done=index + 1,
+                durations=(*state.durations, seconds),
+                notices=(*state.notices, *((index, notice) for notice in notices)),
+            )
+        case StatementFailed(failure):
+            return replace(state, failure=failure)
+        case Verifying():
+            return replace(state, phase=Phase.VERIFYING)
+        case Verified(checks, changes):
+            return replace(state, checks=checks, changes=changes)
+        case Committing(xid):
+            return replace(state, phase=Phase.COMMITTING, xid=xid)
+        case Finished():
+            return replace(state, phase=Phase.FINISHED, blockers=(), finished=event)
