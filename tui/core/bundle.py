@@ -68,7 +68,8 @@ class CountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PanelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The queries of one panel for one state of the database; the first source whose `requires` all exist is used.
 
-    Column contracts are stated in each file's header: `new`, `window` for every kind, `running` for executions, `top` for errors.
+    Column contracts are stated in each file's header: `new`, `window` for every kind, `running` for executions, `top`
+    for errors.
     """
 
     new: str
@@ -119,7 +120,9 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A whole, checked bundle. `checksum` is the SHA-256 of PATCH.sql, `digest` that of everything that decides a verdict."""
+    """A whole, checked bundle. `checksum` is the SHA-256 of PATCH.sql, `digest` that of everything that decides a
+    verdict.
+    """
 
     manifest: Manifest
     patch: Script
@@ -140,12 +143,16 @@ class Bundle:
         return self.manifest.version
 
     def locks(self) -> tuple[tuple[str, LockMode], ...]:
-        """(table, mode) of every prerequisite to be locked before the first statement, sorted by table (decision 20)."""
+        """(table, mode) of every prerequisite to be locked before the first statement, sorted by table (decision
+        20).
+        """
         return tuple(sorted((table.name, table.lock) for table in self.manifest.prerequisites.tables if table.lock))
 
 
 def load(files: Mapping[str, str]) -> Bundle:
-    """The bundle in `files` (relative name to text). Raises BundleError: missing file, bad TOML or SQL, with its place."""
+    """The bundle in `files` (relative name to text). Raises BundleError: missing file, bad TOML or SQL, with its
+    place.
+    """
     manifest = _decode(files, MANIFEST, Manifest)
     expectation = _decode(files, manifest.expected, Expectation)
     wanted = [count.file for count in manifest.counts]
@@ -190,7 +197,9 @@ def _decode(files: Mapping[str, str], name: str, shape: type[T]) -> T:
 
 
 def _line_of(text: str, path: str) -> int | None:
-    """The line of the n-th `[[table]]` header a msgspec path such as `$.tables[3].columns[2]` points into, if it has one."""
+    """The line of the n-th `[[table]]` header a msgspec path such as `$.tables[3].columns[2]` points into, if it has
+    one.
+    """
     head = re.match(r"`?\$\.(\w+)\[(\d+)\]", path)
     if not head:
         return None

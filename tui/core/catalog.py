@@ -1,8 +1,8 @@
 """What a database looks like: the typed form of one catalog read.
 
-`db/queries/catalog.sql` answers with one JSON document of exactly this shape, for the live objects and, in a rolled-back
-transaction, for the throw-away twins of the expected ones. Both sides of every comparison therefore went through the same
-deparser of the same server (decision 27). All names are schema-qualified as `schema.name`, unquoted.
+`db/queries/catalog.sql` answers with one JSON document of exactly this shape, for the live objects and, in a
+rolled-back transaction, for the throw-away twins of the expected ones. Both sides of every comparison therefore went
+through the same deparser of the same server (decision 27). All names are schema-qualified as `schema.name`, unquoted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Constraint(msgspec.Struct, frozen=True):
-    """A primary key, unique, check, exclusion or foreign key constraint; `definition` as pg_get_constraintdef prints it."""
+    """A primary key, unique, check, exclusion or foreign key constraint; `definition` as pg_get_constraintdef prints
+    it.
+    """
 
     name: str
     kind: Literal["primary key", "unique", "check", "foreign key", "exclusion", "trigger", "other"]
@@ -58,7 +60,9 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True):
-    """A user trigger; `definition` is pg_get_triggerdef from the timing word on, e.g. `BEFORE UPDATE ON s.t FOR EACH ROW ...`."""
+    """A user trigger; `definition` is pg_get_triggerdef from the timing word on, e.g. `BEFORE UPDATE ON s.t FOR EACH
+    ROW ...`.
+    """
 
     name: str
     definition: str
@@ -194,6 +198,7 @@ class Catalog(msgspec.Struct, frozen=True):
 def decode(document: str | bytes) -> Catalog:
     """The catalog in a JSON document of `catalog.sql`.
 
-    Raises msgspec.ValidationError when the document is not of this shape, which is a defect of the query, not of the database.
+    Raises msgspec.ValidationError when the document is not of this shape, which is a defect of the query, not of the
+    database.
     """
     return msgspec.json.decode(document, type=Catalog)

@@ -13,9 +13,10 @@ Outcome = Literal["ok", "missing", "differs", "unexpected", "finding", "leak", "
 class Check(msgspec.Struct, frozen=True):
     """One comparison. Its fields are those of `verify --format json` (design/cli.md), in words an operator reads.
 
-    `object` is the kind: table, column, constraint, index, rls, policy, trigger, grant, view, function, publication, schema.
-    `table` is the qualified name of the relation it hangs on ("" for functions, publications, schemas), `name` its own name.
-    `expected` and `actual` are definitions ("" where there is none); `why` says what a miss means for the app.
+    `object` is the kind: table, column, constraint, index, rls, policy, trigger, grant, view, function, publication,
+    schema. `table` is the qualified name of the relation it hangs on ("" for functions, publications, schemas), `name`
+    its own name. `expected` and `actual` are definitions ("" where there is none); `why` says what a miss means for the
+    app.
     """
 
     layer: Layer

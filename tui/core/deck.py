@@ -5,6 +5,7 @@ Screens know this protocol only, so the driver never reaches them, and a scripte
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -51,11 +52,20 @@ class Control:
     """The operator's hand on a run: `cancel()` asks it to stop and roll back; it is never undone."""
 
     def __init__(self) -> None:
-        self.cancelled = False
+        self._asked = asyncio.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self._asked.is_set()
 
     def cancel(self) -> None:
         """Ask the run to stop. Before COMMIT is sent everything is rolled back; afterwards it has no effect."""
-        self.cancelled = True
+        self._asked.set()
+
+    async def wait(self) -> None:
+        """Return once the run is asked to stop."""
+        await self._asked.wait()
 
 
 class Deck(Protocol):

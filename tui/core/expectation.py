@@ -1,6 +1,7 @@
 """The state a bundle expects after its patch: the typed form of `expected.toml`.
 
-It is written from the migration's specification, never generated from its SQL, so that the two can disagree and be found out.
+It is written from the migration's specification, never generated from its SQL, so that the two can disagree and be
+found out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import msgspec
 from tui.core.catalog import PolicyCommand
 
 WATCHED_ROLES = ("public", "anon", "authenticated", "service_role")
-"""Roles whose rights the product judges: PUBLIC and the three roles a Supabase API request runs as (facts: supabase A1)."""
+"""Roles whose rights the product judges: PUBLIC and the three roles a Supabase API request runs as (facts: supabase
+A1).
+"""
 
 
 class ExpectedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,10 +15,11 @@ PoolerMode = Literal["transaction", "session", "direct", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The database as it was reached. `rtt` is the last measured round trip in seconds; `tls` is e.g. `TLSv1.3` or `off`.
+    """The database as it was reached. `rtt` is the last measured round trip in seconds; `tls` is e.g. `TLSv1.3` or
+    `off`.
 
-    `superuser` and `bypass_rls` are attributes of the connected role; `writable` is False on a standby, in read-only mode
-    (Supabase sets it when the disk is full) and with `--read-only`.
+    `superuser` and `bypass_rls` are attributes of the connected role; `writable` is False on a standby, in read-only
+    mode (Supabase sets it when the disk is full) and with `--read-only`.
     """
 
     host: str
@@ -39,7 +40,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One row of the ledger `patchdeck.runs`. Times are the server's; `seconds` and `lock_seconds` are the client's measure."""
+    """One row of the ledger `patchdeck.runs`. Times are the server's; `seconds` and `lock_seconds` are the client's
+    measure.
+    """
 
     run_id: str
     bundle: str

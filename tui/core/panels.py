@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 ROWS_KEPT = 200
+"""Rows a panel holds; older ones are the database's to keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution. `status` is `running`, `ok`, `failed` or the database's own other word; `duration_ms` None while it runs."""
+    """One execution. `status` is `running`, `ok`, `failed` or the database's own other word; `duration_ms` None while
+    it runs.
+    """
 
     id: str
     kind: str
@@ -24,7 +29,9 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Counts of the executions (or errors: only `total`) that started in one slice of time; `at` None = the whole window."""
+    """Counts of the executions (or errors: only `total`) that started in one slice of time; `at` None = the whole
+    window.
+    """
 
     at: datetime | None
     total: int = 0
@@ -47,6 +54,9 @@ class ErrorRow:
     tenant: str
 
 
+Row = TypeVar("Row", Execution, ErrorRow)
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """Errors with the same fingerprint; `message` is a sample."""
@@ -62,7 +72,8 @@ class ErrorGroup:
 class ExecutionsPanel:
     """The executions panel. `waits_for` is set (and everything else empty) while no source fits this database.
 
-    `rows` is newest first and bounded by ROWS_KEPT, `buckets` ascending and complete over the window (empty ones included).
+    `rows` is newest first and bounded by ROWS_KEPT, `buckets` ascending and complete over the window (empty ones
+    included).
     """
 
     title: str
@@ -98,3 +109,40 @@ class Panels:
     errors: ErrorsPanel
     taken_at: datetime
     rtt: float
+
+
+def merge_rows(kept: Sequence[Row], fresh: Iterable[Row]) -> tuple[Row, ...]:
+    """`kept` with `fresh` laid over it by id: newest first, at most ROWS_KEPT."""
+    rows = {row.id: row for row in kept}
+    rows.update((row.id, row) for row in fresh)
+    return tuple(sorted(rows.values(), key=_newest_last, reverse=True)[:ROWS_KEPT])
+
+
+def fill_buckets(known: Iterable[Bucket], now: datetime, window: int, width: int) -> tuple[Bucket, ...]:
+    """Every bucket of the last `window` seconds, ascending, `width` seconds each and aligned to the epoch.
+
+    Those not among `known` are empty; a later one in `known` wins over an earlier one of the same time.
+    """
+    found = {bucket.at: bucket for bucket in known if bucket.at is not None}
+    last = int(now.timestamp()) // width * width
+    starts = range(last - (window // width - 1) * width, last + 1, width)
+    times = (datetime.fromtimestamp(start, UTC) for start in starts)
+    return tuple(found.get(at, Bucket(at)) for at in times)
+
+
+def sum_buckets(buckets: Iterable[Bucket], whole: Bucket) -> Bucket:
+    """The counts of `buckets` added up; the percentiles, which do not add up, are those of `whole`."""
+    counted = tuple(buckets)
+    return Bucket(
+        None,
+        total=sum(bucket.total for bucket in counted),
+        ok=sum(bucket.ok for bucket in counted),
+        failed=sum(bucket.failed for bucket in counted),
+        running=sum(bucket.running for bucket in counted),
+        p50_ms=whole.p50_ms,
+        p95_ms=whole.p95_ms,
+    )
+
+
+def _newest_last(row: Execution | ErrorRow) -> tuple[datetime, str]:
+    return (row.started_at if isinstance(row, Execution) else row.at, row.id)

@@ -10,7 +10,8 @@ PlanVerb = Literal["create", "alter", "replace", "leave", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """What becomes of one object. `statement` is the 0-based index of the statement that does it, None when a DO block does.
+    """What becomes of one object. `statement` is the 0-based index of the statement that does it, None when a DO block
+    does.
 
     `definition` is what is there now when the item replaces or drops it: an operator must see what goes away.
     """

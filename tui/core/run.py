@@ -1,7 +1,7 @@
 """The events of a run and the pure state machine over them.
 
-One engine (`tui.db.applier`) yields these events for apply, rehearsal and every kind of rollback. The walkthrough screen,
-a command's progress, the journal, the ledger row and the report read the same events and nothing else.
+One engine (`tui.db.applier`) yields these events for apply, rehearsal and every kind of rollback. The walkthrough
+screen, a command's progress, the journal, the ledger row and the report read the same events and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ RollbackMode = Literal["lock", "restore", "restore-closed"]
 
 
 class Outcome(StrEnum):
-    """How a run ended. ROLLED_BACK: the database is as it was. UNKNOWN: the line was lost around COMMIT; resolve it first."""
+    """How a run ended. ROLLED_BACK: the database is as it was. UNKNOWN: the line was lost around COMMIT; resolve it
+    first.
+    """
 
     REHEARSED = "rehearsed"
     COMMITTED = "committed"
@@ -160,7 +162,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class WaitingForLock:
-    """A lock was not free: everything was rolled back, and it is tried again in `retry_in` seconds until patience ends."""
+    """A lock was not free: everything was rolled back, and it is tried again in `retry_in` seconds until patience
+    ends.
+    """
 
     blockers: tuple[Blocker, ...]
     waited: float
@@ -206,7 +210,9 @@ class Committing:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end. `reason` is one sentence on what happened, `state` on what state the database is in, `next_step` what to do."""
+    """The end. `problem` is the kind of Problem when the database could not even be looked at. `reason` is one sentence
+    on what happened, `state` on what state the database is in, `next_step` what to do.
+    """
 
     outcome: Outcome
     reason: str
@@ -218,6 +224,7 @@ class Finished:
     verdict: Verdict | None
     ran: bool = True
     locks: tuple[str, ...] = ()
+    problem: str = ""
 
 
 Event = (

@@ -1,0 +1,370 @@
+"""Apply, rehearse, roll back: one engine, an async stream of `core.run` events.
+
+COMMIT is sent only after the catalog, read inside the transaction, has passed every check (decision 21). A rehearsal is
+the same path with ROLLBACK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+from tui.core import run as events
+from tui.core.catalog import Catalog
+from tui.core.checklist import Check
+from tui.core.deck import Control, Problem
+from tui.core.preflight import check_preflight
+from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
+from tui.core.surface import diff
+from tui.core.text import redact, visible
+from tui.core.verdict import Verdict
+from tui.db.attempt import Attempt
+from tui.db.commit import Record, commit
+from tui.db.link import Link
+from tui.db.locks import Lock, find_blockers, wanted_locks
+from tui.db.pipeline import LineLost, StatementError
+from tui.db.sight import Observer, Sight
+from tui.db.target import Target
+
+LOCK_NOT_HAD = frozenset({"55P03", "40P01"})
+"""lock_not_available (NOWAIT or lock_timeout) and deadlock_detected: only these are worth another try."""
+
+RUN_ELSEWHERE = "PD001"
+"""Our own SQLSTATE of run_guard.sql: somebody else's run holds the database."""
+
+UNCHANGED = "Nothing was changed: the database is as it was."
+ROLLED_BACK = "Everything was rolled back: the database is as it was."
+TRY_AGAIN = "Run it again when you are ready."
+
+
+class _Ended(Exception):  # noqa: N818 - a way out, not an error
+    """The run is over; carries what the last event says."""
+
+    def __init__(
+        self, outcome: Outcome, reason: str, state: str, next_step: str, *, ran: bool = True, problem: str = ""
+    ) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason, self.state, self.next_step = outcome, reason, state, next_step
+        self.ran, self.problem = ran, problem
+
+
+async def run(target: Target, plan: Plan, control: Control, *, journals: Path | None = None) -> AsyncIterator[Event]:
+    """Run `plan` on `target` on connections of its own; the last event is always a `Finished`.
+
+    `journals` overrides the folder for the journal. A consumer that stops listening closes the connection, and the
+    server rolls back within `limits.connection_check` seconds.
+    """
+    engine = _Run(target, plan, control, journals)
+    try:
+        async for event in engine.events():
+            yield event
+    except _Ended as end:
+        yield engine.finished(end)
+    finally:
+        await engine.close()
+
+
+class _Run:
+    """One run from the first connection to the last word."""
+
+    def __init__(self, target: Target, plan: Plan, control: Control, journals: Path | None) -> None:
+        self._target, self._plan, self._control, self._journals = target, plan, control, journals
+        self._application = _application(plan)
+        self._link = Link(target, application=self._application)
+        self._watch = Link(target, application="patchdeck watch")
+        self._observer = Observer(target, plan.bundle)
+        self._began = monotonic()
+        self._locked_at: float | None = None
+        self._lock_seconds = 0.0
+        self._locks_held: tuple[str, ...] = ()
+        self._verdict: Verdict | None = None
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Every event but the last; ends by raising `_Ended`."""
+        self._refuse_unconfirmed()
+        yield events.Connecting()
+        sight = await self._connect_and_look()
+        look = sight.look
+        self._verdict = look.verdict
+        yield events.Connected(look.verdict, sight.pid)
+        self._stop_when_done(look.verdict)
+        if sight.facts is None:
+            raise AssertionError("the look of a run brings the preflight facts")
+        preflight = check_preflight(sight.facts, self._plan.bundle, look.server, look.catalog, self._plan.action)
+        yield events.Preflighted(preflight)
+        stops = [check for check in preflight if check.level == "stop"]
+        if stops:
+            raise _Ended(Outcome.REFUSED, stops[0].meaning, UNCHANGED, stops[0].remedy)
+        async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action)):
+            yield event
+
+    def finished(self, end: _Ended) -> Finished:
+        """The last event."""
+        return Finished(
+            outcome=end.outcome,
+            reason=end.reason,
+            state=end.state,
+            next_step=end.next_step,
+            seconds=monotonic() - self._began,
+            lock_seconds=self._lock_seconds,
+            round_trips=self._link.round_trips,
+            verdict=self._verdict,
+            ran=end.ran,
+            locks=self._locks_held,
+            problem=end.problem,
+        )
+
+    async def close(self) -> None:
+        """Close both connections; what is open is rolled back by the server."""
+        await asyncio.gather(self._link.close(), self._watch.close())
+
+    def _refuse_unconfirmed(self) -> None:
+        place = self._target.destination
+        if place.read_only:
+            raise _Ended(
+                Outcome.REFUSED,
+                "This session is read-only.",
+                UNCHANGED,
+                "Start without --read-only to run it.",
+                ran=False,
+            )
+        if not self._plan.rehearse and self._plan.confirmed != place.database:
+            raise _Ended(
+                Outcome.REFUSED,
+                f"The confirmation does not match: this database is called {place.database}.",
+                UNCHANGED + " Nothing was sent.",
+                f"Confirm with the database's name: {place.database}.",
+                ran=False,
+            )
+
+    async def _connect_and_look(self) -> Sight:
+        """Open both connections side by side, then one round trip for the look and the preflight facts."""
+        try:
+            await asyncio.gather(self._link.open(), self._open_watch())
+            return await self._observer.look(self._link, facts=True)
+        except Problem as problem:
+            reason = f"Could not look at the database: {problem}."
+            raise _Ended(Outcome.REFUSED, reason, UNCHANGED, problem.hint, ran=False, problem=problem.kind) from None
+
+    async def _open_watch(self) -> None:
+        # Without a second connection the run still works; only blockers are then looked for on the first.
+        with suppress(Problem):
+            await self._watch.open()
+
+    def _stop_when_done(self, verdict: Verdict) -> None:
+        plan = self._plan
+        if plan.rehearse:
+            return
+        if plan.action == "apply" and verdict.state == "applied" and verdict.healthy and not plan.again:
+            raise _Ended(
+                Outcome.COMMITTED,
+                "Already applied, and every check holds: nothing was run.",
+                UNCHANGED,
+                "Nothing to do. --again runs it all the same.",
+                ran=False,
+            )
+        if plan.action == "rollback" and verdict.state == "rolled_back":
+            reason = "Already rolled back: nothing was run."
+            raise _Ended(Outcome.COMMITTED, reason, UNCHANGED, "Nothing to do.", ran=False)
+        if plan.action == "rollback" and verdict.state == "not_applied":
+            reason = "The patch is not applied here: there is nothing to roll back."
+            raise _Ended(Outcome.REFUSED, reason, UNCHANGED, "Nothing to do.", ran=False)
+
+    async def _attempts(self, locks: Sequence[Lock]) -> AsyncIterator[Event]:
+        """Attempts until one ends the run, or patience does."""
+        number, first_try = 0, monotonic()
+        while True:
+            number += 1
+            yield events.Attempt(number)
+            attempt = Attempt(self._plan, locks, self._application)
+            try:
+                async for event in self._transaction(attempt):
+                    yield event
+            except LineLost as lost:
+                self._locks_ended()
+                self._end_line_lost(lost)
+            except StatementError as error:
+                self._locks_ended()
+                await self._undo()
+                failure = attempt.failure(error)
+                blockers = await self._blockers(locks, error)
+                waited = monotonic() - first_try
+                if not self._worth_another_try(error, waited):
+                    self._end_refused(error, failure, blockers)
+                    yield events.StatementFailed(failure)
+                    raise _statement_failed(failure) from None
+                # Jitter, so that two runs or a busy job do not meet again and again at the same moment.
+                pause = random.uniform(0.1, 0.4)  # noqa: S311 - not a secret
+                yield events.WaitingForLock(blockers, waited, pause)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._control.wait(), pause)
+                if self._control.cancelled:
+                    raise _cancelled() from None
+
+    def _worth_another_try(self, error: StatementError, waited: float) -> bool:
+        return error.sqlstate in LOCK_NOT_HAD and not self._control.cancelled and waited < self._plan.patience
+
+    def _end_line_lost(self, lost: LineLost) -> None:
+        if self._control.cancelled:
+            raise _cancelled() from None
+        raise _Ended(
+            Outcome.ROLLED_BACK,
+            f"The connection was lost before COMMIT: {redact(visible(lost.message))}.",
+            "COMMIT was never sent, so the server rolls everything back: the database is as it was.",
+            "Run it again when the line is back.",
+        ) from None
+
+    def _end_refused(self, error: StatementError, failure: Failure, blockers: Sequence[Blocker]) -> None:
+        """Raise the end for what is not a failing statement: cancelled, somebody else's run, locks not had in time."""
+        if self._control.cancelled:
+            raise _cancelled() from None
+        if error.sqlstate == RUN_ELSEWHERE:
+            raise _Ended(Outcome.REFUSED, f"{failure.message}.", UNCHANGED, "Wait until that run has ended.") from None
+        if error.sqlstate in LOCK_NOT_HAD:
+            who = "; ".join(
+                f"process {b.pid} ({b.application or b.user}, {b.state}) on {b.blocks}" for b in blockers[:3]
+            )
+            raise _Ended(
+                Outcome.REFUSED,
+                f"The locks were not free within {self._plan.patience:g} s" + (f": {who}." if who else "."),
+                UNCHANGED,
+                "End the blocking sessions or choose a quieter moment; a higher --patience waits longer.",
+            ) from None
+
+    async def _transaction(self, attempt: Attempt) -> AsyncIterator[Event]:
+        """One transaction. Raises StatementError, LineLost, or _Ended when it came through."""
+        began, previous = monotonic(), 0.0
+        last = len(self._plan.statements) - 1
+        limits = self._plan.limits
+        watcher = asyncio.create_task(self._cancel_on_request())
+        try:
+            stream = self._link.stream(attempt.commands, silence=limits.statement_timeout + limits.silence)
+            async for reply in stream:
+                statement = attempt.statement_at(reply.index)
+                if statement is None:
+                    attempt.keep(reply)
+                    if attempt.locks_are_had(reply.index):
+                        self._locked_at = monotonic()
+                else:
+                    notices = tuple(
+                        Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
+                    )
+                    yield events.StatementDone(statement, reply.seconds - previous, reply.tag, notices)
+                    if statement == last:
+                        yield events.Verifying()
+                previous = reply.seconds
+        finally:
+            watcher.cancel()
+        before, after, checks = attempt.before, attempt.after, attempt.checks()
+        self._locks_held = attempt.locks_held
+        yield events.Verified(checks, diff(before, after))
+        failed = [check for check in checks if not check.ok]
+        if self._control.cancelled or failed or self._plan.rehearse:
+            await self._undo()
+            self._locks_ended()
+            self._end_undone(failed)
+        yield events.Committing(attempt.xid)
+        await self._commit(attempt, before, after, monotonic() - began)
+
+    def _end_undone(self, failed: list[Check]) -> None:
+        """Raise the end of a transaction that was rolled back on purpose."""
+        if self._control.cancelled:
+            raise _cancelled()
+        if failed:
+            first = failed[0]
+            what = f"{first.object} {first.name}{' on ' + first.table if first.table else ''}"
+            raise _Ended(
+                Outcome.ROLLED_BACK,
+                f"{len(failed)} checks failed on the result, first: {what} {first.outcome.replace('_', ' ')}.",
+                ROLLED_BACK,
+                "Read the failed checks: the file and what the bundle expects do not agree on this database.",
+            )
+        raise _Ended(
+            Outcome.REHEARSED,
+            "The rehearsal worked: every statement ran and every check passed.",
+            "It was rolled back: the database is as it was.",
+            "Apply it." if self._plan.action == "apply" else "Roll back for real.",
+        )
+
+    async def _commit(self, attempt: Attempt, before: Catalog, after: Catalog, seconds: float) -> None:
+        plan = self._plan
+        lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
+        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, before, after)
+        try:
+            outcome, said = await commit(self._link, self._target, plan, record, self._journals)
+        except OSError as error:
+            await self._undo()
+            reason = f"The journal of this run could not be written: {error.strerror}. COMMIT was not sent."
+            raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
+        self._locks_ended()
+        if outcome is Outcome.COMMITTED:
+            await self._look_again()
+            also = f" ({said})" if said else ""
+            reason = f"Committed{also}: {len(plan.statements)} statements; every check passed before COMMIT."
+            onward = (
+                "Watch the panels; the way back is `patchdeck rollback`."
+                if plan.action == "apply"
+                else "Users see no rows until the patch is applied again."
+            )
+            raise _Ended(outcome, reason, "The change is in force.", onward)
+        if outcome is Outcome.ROLLED_BACK:
+            await self._undo()
+            raise _Ended(outcome, f"COMMIT did not go through: {said}.", ROLLED_BACK, TRY_AGAIN)
+        raise _Ended(
+            outcome,
+            f"The line was lost at COMMIT and the server could not be asked since: {said}.",
+            f"Not known yet: transaction {attempt.xid} is either committed or rolled back as a whole.",
+            "Run `patchdeck status` as soon as the database can be reached; do not run the patch again before.",
+        )
+
+    async def _look_again(self) -> None:
+        """The verdict on the committed state; None when it can not be had, since the one from before is history."""
+        self._verdict = None
+        with suppress(Problem):
+            self._verdict = (await self._observer.look(self._link)).look.verdict
+
+    async def _undo(self) -> None:
+        # A line that breaks here changes nothing: the server rolls back what was never committed.
+        with suppress(Problem, StatementError):
+            await self._link.run("rollback")
+
+    async def _blockers(self, locks: Sequence[Lock], error: StatementError) -> tuple[Blocker, ...]:
+        if error.sqlstate not in LOCK_NOT_HAD:
+            return ()
+        return await find_blockers(self._watch if self._watch.is_open else self._link, locks)
+
+    async def _cancel_on_request(self) -> None:
+        """Stops the running statement once the operator asks; is itself stopped when the batch is through."""
+        await self._control.wait()
+        await self._link.cancel()
+
+    def _locks_ended(self) -> None:
+        if self._locked_at is not None:
+            self._lock_seconds = monotonic() - self._locked_at
+            self._locked_at = None
+
+
+def _application(plan: Plan) -> str:
+    """How other sessions see this run in pg_stat_activity: at most 63 ASCII characters (NAMEDATALEN - 1)."""
+    word = "rehearse" if plan.rehearse else plan.action
+    who = f"{plan.operator or 'unknown'}@{plan.client_host or 'unknown'}"
+    return f"patchdeck {word} {who}".encode("ascii", "replace").decode()[:63]
+
+
+def _cancelled() -> _Ended:
+    return _Ended(Outcome.ROLLED_BACK, "Cancelled by the operator.", ROLLED_BACK, TRY_AGAIN)
+
+
+def _statement_failed(failure: Failure) -> _Ended:
+    where = f"{failure.place}: " if failure.place else ""
+    return _Ended(
+        Outcome.ROLLED_BACK,
+        f"{where}{failure.message} (SQLSTATE {failure.sqlstate})",
+        ROLLED_BACK,
+        failure.hint or "Mend the statement, then rehearse again.",
+    )

@@ -1,0 +1,153 @@
+"""One attempt of a run as a batch of commands, and what its replies mean.
+
+Order inside the transaction: limits, guard, locks, catalog before, ledger table, the file's statements, locks held,
+twins (undone by a savepoint), catalog after. Everything goes out in one batch, so locks are held for one round trip and
+the server's own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tui.core.catalog import Catalog, decode
+from tui.core.checklist import Check, compare
+from tui.core.removal import removal_checks
+from tui.core.run import Failure, Plan
+from tui.core.statements import place
+from tui.core.text import redact, visible
+from tui.db.locks import Lock, lock_commands
+from tui.db.pipeline import Command, Reply, StatementError
+from tui.db.probe import catalog_command, read_twin, set_local, twin_commands
+from tui.db.queries import query
+
+LONG = 20_000
+"""Characters of a server message that are kept: all of any real one."""
+
+
+class Attempt:
+    """The batch of one transaction up to the catalog check."""
+
+    def __init__(self, plan: Plan, locks: Sequence[Lock], application: str) -> None:
+        self._plan = plan
+        self.commands: list[Command] = []
+        self._marks: dict[str, int] = {}
+        self._replies: dict[int, Reply] = {}
+        self._compose(locks, application)
+
+    def statement_at(self, index: int) -> int | None:
+        """The 0-based statement of the file that command `index` is, None when it is one of ours."""
+        first = self._marks["statements"]
+        return index - first if first <= index < first + len(self._plan.statements) else None
+
+    def keep(self, reply: Reply) -> None:
+        """Keep the reply of one of our own commands."""
+        self._replies[reply.index] = reply
+
+    def locks_are_had(self, index: int) -> bool:
+        """Whether command `index` is the last one that takes locks before the first statement."""
+        return index == self._marks["before"] - 1
+
+    @property
+    def xid(self) -> str:
+        """The transaction's id, "" until it is known."""
+        return self._identity(1)
+
+    @property
+    def pid(self) -> int:
+        """The server process that runs it, 0 until it is known."""
+        return int(self._identity(0) or 0)
+
+    @property
+    def before(self) -> Catalog:
+        """The catalog under the locks, before the first statement."""
+        return decode(self._replies[self._marks["before"] + 2].value)
+
+    @property
+    def after(self) -> Catalog:
+        """The catalog after the last statement, inside the transaction."""
+        return decode(self._replies[self._marks["after"] + 1].value)
+
+    @property
+    def locks_held(self) -> tuple[str, ...]:
+        """Strong locks on relations that existed before, those the bundle's list lacks marked as such (decision 20)."""
+        return tuple(
+            f"{visible(relation or '')} {mode}{'' if listed == 'true' else ' (not on the bundle’s list)'}"
+            for relation, mode, listed in self._replies[self._marks["held"]].rows
+        )
+
+    def checks(self) -> tuple[Check, ...]:
+        """The checks on the not yet committed result."""
+        plan = self._plan
+        if plan.action == "rollback":
+            return removal_checks(plan.statements, self.before, self.after)
+        first = self._marks["twin"] + 1
+        twin = read_twin([self._replies[index] for index in range(first, first + 4)])
+        return compare(plan.bundle.expectation, self.after, twin.catalog, twin.failures)
+
+    def failure(self, error: StatementError) -> Failure:
+        """A refused command, with its place in the file when it is one of the file's."""
+        plan, index = self._plan, self.statement_at(error.index)
+        line = column = None
+        if index is not None:
+            line, column = place(plan.statements[index], error.position)
+        message, detail, hint = (_clean(text) for text in (error.message, error.detail, error.hint))
+        return Failure(
+            message=message or "the server gave no reason",
+            index=index,
+            file=plan.file if index is not None else "",
+            line=line,
+            column=column,
+            sqlstate=error.sqlstate,
+            detail=detail,
+            hint=hint,
+        )
+
+    def _identity(self, column: int) -> str:
+        reply = self._replies.get(self._marks["identity"])
+        return (reply.rows[0][column] or "") if reply else ""
+
+    def _add(self, mark: str, *commands: Command) -> None:
+        self._marks[mark] = len(self.commands)
+        self.commands += commands
+
+    def _compose(self, locks: Sequence[Lock], application: str) -> None:
+        plan, bundle, limits = self._plan, self._plan.bundle, self._plan.limits
+        lock_timeout = _milliseconds(limits.lock_timeout)
+        settings = {
+            "lock_timeout": lock_timeout,
+            "patchdeck.lock_timeout_ms": lock_timeout,
+            "statement_timeout": _milliseconds(limits.statement_timeout),
+            "idle_in_transaction_session_timeout": _milliseconds(limits.idle_in_transaction),
+            "client_connection_check_interval": _milliseconds(limits.connection_check),
+            # Behind Supavisor every backend is called "Supavisor": this is how a list of blockers names us.
+            "application_name": application,
+        }
+        empty_path = Command("select set_config('search_path', '', true)")
+        self._add("begin", Command("begin"), set_local(settings), Command(query("run_guard")))
+        self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
+        self._add("locks", *lock_commands(locks))
+        self._add(
+            "before",
+            Command("select set_config('patchdeck.search_path', current_setting('search_path'), true)"),
+            empty_path,
+            catalog_command(bundle),
+            Command("select set_config('search_path', current_setting('patchdeck.search_path'), true)"),
+            Command(query("ledger_create")),
+        )
+        self._add("statements", *(Command(statement.text) for statement in plan.statements))
+        named = msgspec.json.encode([name for name, _ in locks]).decode()
+        self._add("held", Command(query("locks_held"), (named,)), empty_path)
+        self._add("twin", Command("savepoint patchdeck_twin"))
+        if plan.action == "apply":
+            self.commands += twin_commands(bundle)
+        self._add("after", Command("rollback to savepoint patchdeck_twin"), catalog_command(bundle))
+
+
+def _clean(text: str | None) -> str | None:
+    return redact(visible(text, limit=LONG, newlines=True)) if text else None
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))

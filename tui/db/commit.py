@@ -1,0 +1,113 @@
+"""COMMIT, and what became of it: journal first, ledger row and COMMIT in one batch, a lost answer asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from tui.core.catalog import Catalog
+from tui.core.deck import Problem
+from tui.core.run import Outcome, Plan
+from tui.core.text import redact, visible
+from tui.db.journal import Journal
+from tui.db.link import Link
+from tui.db.pipeline import Command, StatementError
+from tui.db.queries import query
+from tui.db.target import Target
+
+RESOLVE_WITHIN = 15.0
+"""Seconds to ask what became of a COMMIT whose answer was lost, before saying that it is not known."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent."""
+
+    run_id: str
+    xid: str
+    seconds: float
+    lock_seconds: float
+    before: Catalog
+    after: Catalog
+
+
+async def commit(link: Link, target: Target, plan: Plan, record: Record, journals: Path | None) -> tuple[Outcome, str]:
+    """Commit the open transaction of `link`; returns COMMITTED, ROLLED_BACK or UNKNOWN with what is to be said about
+    it.
+
+    Raises OSError when the journal can not be written: then nothing was sent.
+    """
+    with Journal(record.run_id, journals) as journal:
+        journal.record(
+            "committing",
+            run_id=record.run_id,
+            xid=record.xid,
+            bundle=plan.bundle.name,
+            version=plan.bundle.version,
+            action=plan.action,
+            host=target.destination.host,
+            port=target.destination.port,
+            database=target.destination.database,
+        )
+        outcome, said = await _send(link, target, plan, record)
+        journal.record("finished", outcome=str(outcome))
+    return outcome, said
+
+
+async def _send(link: Link, target: Target, plan: Plan, record: Record) -> tuple[Outcome, str]:
+    try:
+        replies = await link.batch([Command(query("ledger_insert"), _row(plan, record)), Command("commit")])
+    except StatementError as error:
+        return Outcome.ROLLED_BACK, f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
+    except Problem as problem:
+        outcome = await resolve(target, record.xid)
+        confirmed = "the answer to COMMIT was lost, the server confirms it when asked again"
+        return outcome, confirmed if outcome is Outcome.COMMITTED else str(problem)
+    # COMMIT of an aborted transaction is no error: the server answers ROLLBACK.
+    return (Outcome.COMMITTED, "") if replies[-1].tag == "COMMIT" else (Outcome.ROLLED_BACK, "the server rolled back")
+
+
+async def resolve(target: Target, xid: str) -> Outcome:
+    """What became of transaction `xid`, asked on a new connection until RESOLVE_WITHIN (facts: migrations 0.6, F2)."""
+    deadline = monotonic() + RESOLVE_WITHIN
+    while monotonic() < deadline:
+        link = Link(target, application="patchdeck resolve")
+        try:
+            await link.open()
+            while monotonic() < deadline:
+                status = (await link.run("select pg_xact_status($1::xid8)", xid)).value
+                if status in ("committed", "aborted"):
+                    return Outcome.COMMITTED if status == "committed" else Outcome.ROLLED_BACK
+                await asyncio.sleep(0.1)
+        except Problem as problem:
+            if not problem.retry:
+                return Outcome.UNKNOWN
+        except StatementError:
+            return Outcome.UNKNOWN
+        finally:
+            await link.close()
+        await asyncio.sleep(0.3)
+    return Outcome.UNKNOWN
+
+
+def _row(plan: Plan, record: Record) -> tuple[str, ...]:
+    """The parameters of `ledger_insert.sql`."""
+    return (
+        record.run_id,
+        plan.bundle.name,
+        plan.bundle.version,
+        plan.bundle.checksum,
+        plan.action,
+        plan.mode if plan.action == "rollback" else "",
+        plan.operator,
+        plan.client_host,
+        record.xid,
+        f"{record.seconds:.6f}",
+        f"{record.lock_seconds:.6f}",
+        str(len(plan.statements)),
+        str(Outcome.COMMITTED),
+        msgspec.json.encode(record.before).decode(),
+        msgspec.json.encode(record.after).decode(),
+    )

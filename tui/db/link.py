@@ -1,0 +1,149 @@
+"""One connection: open it, send batches, count round trips, cancel, close; every failure becomes a `Problem`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from time import monotonic
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from tui.core.deck import Problem, ProblemKind
+from tui.core.text import one_line, redact
+from tui.db.pipeline import Command, LineLost, Reply, StatementError, pipe
+from tui.db.target import Target
+
+LOOK_SILENCE = 15.0
+"""Seconds without a byte after which a look or a tick is given up."""
+
+CLOSE_GRACE = 0.3
+
+_MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
+    # (what the server or pooler says, kind, harmless to try again, what to do); facts: migrations G.
+    ("password authentication failed", "auth", False, "check the password; it is not tried again by itself"),
+    ("no password supplied", "auth", False, "give it by PGPASSWORD, a .pgpass file or the prompt"),
+    ("(ECIRCUITBREAKER)", "auth", False, "too many wrong passwords: wait two minutes, then try once"),
+    ("(ENOTFOUND)", "refused", False, "check the user (postgres.PROJECT_REF) and the region in the host name"),
+    ("(ENOIDENTIFIER)", "refused", False, "the pooler needs the user as postgres.PROJECT_REF"),
+    ("(EADDRNOTALLOWED)", "refused", False, "this address is not in the project's network restrictions"),
+    ("(ESSLREQUIRED)", "refused", False, "add sslmode=require"),
+    ("(EMAXCONN", "refused", True, "the pooler is full: wait, or use the other port"),
+    ("(ECHECKOUTTIMEOUT)", "timeout", True, "every backend of the pool is busy; nothing was run"),
+    ("unsupported startup parameter", "refused", False, "take `options` out of the DSN: poolers refuse it"),
+    ("certificate verify failed", "refused", False, "the server's certificate is not signed by sslrootcert"),
+    ("does not exist", "refused", False, "check the database and role names in the DSN"),
+    ("no pg_hba.conf entry", "refused", False, "the server does not let this address, role or TLS mode in"),
+    ("server does not support SSL", "refused", False, "the server has no TLS; only sslmode=disable reaches it"),
+    ("Connection refused", "unreachable", True, "nothing listens there: check host and port"),
+    ("could not translate host name", "unreachable", True, "the host name does not resolve"),
+    ("Name or service not known", "unreachable", True, "the host name does not resolve"),
+    ("timeout expired", "timeout", True, "no answer in time; connect_timeout in the DSN allows more"),
+)
+
+
+class Link:
+    """One connection to a target. Not for concurrent use: a batch holds it until its end."""
+
+    def __init__(self, target: Target, *, application: str = "patchdeck") -> None:
+        self._target, self._application = target, application
+        self._connection: psycopg.AsyncConnection | None = None
+        self._busy = asyncio.Lock()
+        self.round_trips = 0
+        """Batches that waited for the server since this object was made; the handshake is not counted."""
+        self.handshake = 0.0
+        """Seconds the last handshake took."""
+        self.rtt = 0.0
+        """Seconds to the first reply of the last batch: one round trip and a trivial statement."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is there as far as this side knows."""
+        connection = self._connection
+        return connection is not None and not connection.closed
+
+    @property
+    def startup_pid(self) -> int:
+        """The process id the server announced at startup; a pooler announces one of its own (facts: embedded)."""
+        return self._connection.info.backend_pid if self._connection is not None and self.is_open else 0
+
+    @property
+    def tls(self) -> bool:
+        """Whether the line to the server or pooler is encrypted."""
+        return self._connection is not None and self.is_open and bool(self._connection.pgconn.ssl_in_use)
+
+    async def open(self) -> None:
+        """Connect; does nothing when connected. Raises Problem."""
+        if self.is_open:
+            return
+        conninfo = make_conninfo(**self._target.parameters(self._application))
+        began = monotonic()
+        try:
+            self._connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+        except psycopg.Error as error:
+            raise _problem(str(error)) from None
+        except OSError as error:
+            raise _problem(error.strerror or "the network is unreachable") from None
+        self.handshake = monotonic() - began
+
+    async def batch(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> list[Reply]:
+        """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""
+        try:
+            return [reply async for reply in self.stream(commands, silence=silence)]
+        except LineLost as lost:
+            raise _problem(lost.message, lost=True) from None
+
+    async def stream(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> AsyncIterator[Reply]:
+        """The replies of one batch as they arrive. Raises StatementError, LineLost or Silence (see `pipe`)."""
+        async with self._busy:
+            connection = self._connection
+            if connection is None or connection.closed:
+                raise LineLost(0, "the connection is closed")
+            self.round_trips += 1
+            first = True
+            async for reply in pipe(connection.pgconn, commands, silence=silence):
+                if first:
+                    self.rtt, first = reply.seconds, False
+                yield reply
+
+    async def run(self, sql: str, *parameters: str | None, silence: float = LOOK_SILENCE) -> Reply:
+        """One statement in a batch of its own. Raises StatementError or Problem."""
+        replies = await self.batch([Command(sql, parameters)], silence=silence)
+        return replies[0]
+
+    async def cancel(self) -> None:
+        """Ask the server to stop the running statement; a request that does not get through is not an error."""
+        if self._connection is not None and self.is_open:
+            # The statement's own deadline and the closed connection are the second net.
+            with suppress(psycopg.Error):
+                await self._connection.cancel_safe(timeout=5.0)
+
+    async def close(self) -> None:
+        """Close; a statement still running is cancelled first so that no lock outlives us. Safe to call twice."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.closed:
+            return
+        if self._busy.locked():
+            with suppress(psycopg.Error):
+                await connection.cancel_safe(timeout=CLOSE_GRACE)
+        await connection.close()
+
+
+def query_problem(error: StatementError) -> Problem:
+    """A statement of ours that the server refused, as a Problem: the line itself is fine."""
+    hint = "the connected role lacks a right that looking needs" if error.sqlstate == "42501" else ""
+    return Problem("query", redact(one_line(f"{error.message} ({error.sqlstate})", 300)), hint)
+
+
+def lost_problem(lost: LineLost) -> Problem:
+    """A lost line as a Problem."""
+    return _problem(lost.message, lost=True)
+
+
+def _problem(message: str, *, lost: bool = False) -> Problem:
+    text = redact(one_line(message.strip(), 300))
+    for said, kind, retry, hint in _MEANINGS:
+        if said in message:
+            return Problem("lost" if lost and retry else kind, text, hint, retry=retry)
+    return Problem("lost" if lost else "unreachable", text, "", retry=True)

@@ -1,0 +1,73 @@
+"""Locks a run takes before its first statement, and who is in the way of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+
+from psycopg import sql
+
+from tui.core.bundle import Bundle, LockMode
+from tui.core.catalog import Catalog
+from tui.core.deck import Problem
+from tui.core.run import Action, Blocker
+from tui.core.text import one_line, visible
+from tui.db.link import Link
+from tui.db.pipeline import Command, StatementError
+from tui.db.queries import query
+
+Lock = tuple[str, LockMode]
+
+
+def wanted_locks(bundle: Bundle, live: Catalog, action: Action) -> tuple[Lock, ...]:
+    """What has to be locked on this database, sorted by relation: the prerequisites' locks and, where the patch's own
+    tables exist already, those too, since replacing a policy needs them alone.
+    """
+    locks: dict[str, LockMode] = {name: mode for name, mode in bundle.locks() if live.table(name)}
+    expected = {table.name for table in bundle.expectation.tables}
+    if action == "rollback":
+        locks = {name: mode for name, mode in locks.items() if name in expected}
+    for name in expected:
+        if live.table(name):
+            locks[name] = "ACCESS EXCLUSIVE"
+    return tuple(sorted(locks.items()))
+
+
+def lock_commands(locks: Sequence[Lock]) -> list[Command]:
+    """LOCK TABLE ... NOWAIT, one statement for each run of relations with the same mode, in sorted order.
+
+    NOWAIT: a waiting ACCESS EXCLUSIVE would make every reader behind it wait as well (decision 20).
+    """
+    commands = []
+    for mode, group in groupby(locks, key=lambda lock: lock[1]):
+        names = ", ".join(_quoted(name) for name, _ in group)
+        commands.append(Command(f"lock table {names} in {mode.lower()} mode nowait"))
+    return commands
+
+
+async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 0) -> tuple[Blocker, ...]:
+    """The sessions that hold a conflicting lock now; none when the role may not see them or the line is gone."""
+    document = json.dumps(dict(locks))
+    try:
+        reply = await link.run(query("blockers"), document, str(ignore_pid))
+    except (StatementError, Problem):
+        return ()
+    return tuple(
+        Blocker(
+            pid=int(pid or 0),
+            user=visible(user or ""),
+            application=visible(application or ""),
+            state=visible(state or ""),
+            age=float(age or 0),
+            query=one_line(text or "", 500),
+            mode=visible(mode or ""),
+            blocks=visible(relation or ""),
+        )
+        for pid, user, application, state, age, text, mode, relation in reply.rows
+    )
+
+
+def _quoted(qualified: str) -> str:
+    """`schema.name` as SQL identifiers."""
+    return sql.Identifier(*qualified.split(".", 1)).as_string(None)

@@ -1,0 +1,233 @@
+"""Piped statements: one Sync, a Flush after each, results streamed as they arrive, a deadline on every wait.
+
+Works on libpq through psycopg's `PGconn`, not through psycopg's own pipeline mode, which hands results over only at the
+end of the block (facts: migrations 0.3, F1). One batch is one round trip however many statements it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+
+from psycopg import OperationalError, pq
+from psycopg.pq.abc import PGconn, PGresult
+
+Row = tuple[str | None, ...]
+
+_DIAGNOSTICS = pq.DiagnosticField
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One statement with its parameters in text form; `$1` in the text is the first."""
+
+    sql: str
+    parameters: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNotice:
+    """A NOTICE, WARNING and the like, as the server worded it."""
+
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The result of command `index` (0-based). `seconds` runs from the batch's first byte to this result's arrival."""
+
+    index: int
+    tag: str
+    rows: tuple[Row, ...]
+    seconds: float
+    notices: tuple[ServerNotice, ...] = ()
+
+    @property
+    def value(self) -> str:
+        """The first column of the first row; "" for NULL or no row."""
+        return (self.rows[0][0] or "") if self.rows and self.rows[0] else ""
+
+
+class StatementError(Exception):
+    """The server refused command `index`; the rest of the batch was skipped and nothing of it stands after a ROLLBACK.
+
+    `position` is the 1-based character position inside the statement, None when the server gave none.
+    """
+
+    def __init__(self, index: int, fields: dict[str, str], notices: tuple[ServerNotice, ...] = ()) -> None:
+        self.index, self.notices = index, notices
+        self.sqlstate = fields.get("sqlstate", "")
+        self.message = fields.get("message", "the server gave no reason")
+        self.detail, self.hint = fields.get("detail"), fields.get("hint")
+        self.context = fields.get("context")
+        self.position = int(fields["position"]) if fields.get("position", "").isdigit() else None
+        super().__init__(f"{self.sqlstate}: {self.message}")
+
+
+class LineLost(Exception):  # noqa: N818 - the event, not an error of ours
+    """The connection is gone. `confirmed` commands had answered; what happened after them is not known from here."""
+
+    def __init__(self, confirmed: int, message: str, sqlstate: str = "") -> None:
+        self.confirmed, self.message, self.sqlstate = confirmed, message, sqlstate
+        super().__init__(message)
+
+
+class Silence(LineLost):
+    """No byte came for longer than the batch's deadline: a lost reply, a black hole (facts: migrations 0.5)."""
+
+
+async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -> AsyncIterator[Reply]:
+    """Send `commands` as one batch and yield each result as it arrives.
+
+    `silence` is the longest time, in seconds, to wait for the next byte. Commands are taken from the iterable only as
+    fast as the socket takes them, so a file of any length needs bounded memory. Raises StatementError after the batch
+    has ended cleanly (the connection is usable, its transaction aborted), LineLost or Silence when it has not (the
+    connection is finished). A caller that stops listening early leaves the connection closed, never half-read.
+    """
+    batch = _Batch(pgconn, iter(commands), silence)
+    try:
+        async for reply in batch.replies():
+            yield reply
+    finally:
+        batch.end()
+    if batch.failure is not None:
+        raise batch.failure
+
+
+class _Batch:
+    """The state of one batch on one connection."""
+
+    def __init__(self, pgconn: PGconn, commands: Iterator[Command], silence: float) -> None:
+        self._pgconn, self._commands, self._silence = pgconn, commands, silence
+        self._sent = self._received = 0
+        self._all_sent = self._synced = False
+        self._awaiting_end = False
+        self._notices: list[ServerNotice] = []
+        self._began = monotonic()
+        self.failure: StatementError | None = None
+
+    async def replies(self) -> AsyncIterator[Reply]:
+        pgconn = self._pgconn
+        pgconn.nonblocking = 1
+        pgconn.notice_handler = self._on_notice
+        try:
+            pgconn.enter_pipeline_mode()
+            while not self._synced:
+                unsent = self._feed()
+                while not self._synced and self._sent + self._all_sent > self._received and not pgconn.is_busy():
+                    reply = self._take(pgconn.get_result())
+                    if reply is not None:
+                        yield reply
+                if not self._synced:
+                    await self._wait(unsent)
+                    pgconn.consume_input()
+        except OperationalError as error:
+            # The server's own last word (57P01 and the like) says more than libpq's "closed unexpectedly".
+            if self.failure is not None:
+                raise LineLost(self.failure.index, self.failure.message, self.failure.sqlstate) from None
+            raise LineLost(self._received, _first_line(str(error))) from None
+
+    def end(self) -> None:
+        """Leave pipeline mode; a batch that did not reach its end closes the connection instead."""
+        self._pgconn.notice_handler = None
+        if self._synced:
+            self._pgconn.exit_pipeline_mode()
+        else:
+            self._pgconn.finish()
+
+    def _feed(self) -> bool:
+        """Hand over commands while the socket takes them; True when something is left to write."""
+        while self._pgconn.flush() == 0:
+            if self._all_sent:
+                return False
+            command = next(self._commands, None)
+            if command is None:
+                self._pgconn.pipeline_sync()
+                self._all_sent = True
+                continue
+            parameters = [None if value is None else value.encode() for value in command.parameters]
+            self._pgconn.send_query_params(command.sql.encode(), parameters or None)
+            # Without a Flush the server keeps its results until Sync and there is no progress to show.
+            self._pgconn.send_flush_request()
+            self._sent += 1
+        return True
+
+    async def _wait(self, unsent: bool) -> None:
+        """Until the socket is readable (or writable while something is unsent), at most `silence` seconds."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        socket = self._pgconn.socket
+        loop.add_reader(socket, woken.set)
+        if unsent:
+            loop.add_writer(socket, woken.set)
+        try:
+            async with asyncio.timeout(self._silence):
+                await woken.wait()
+        except TimeoutError:
+            raise Silence(self._received, f"no answer for {self._silence:g} s") from None
+        finally:
+            loop.remove_reader(socket)
+            if unsent:
+                loop.remove_writer(socket)
+
+    def _take(self, result: PGresult | None) -> Reply | None:
+        """Digest one result; a Reply when it completes a command."""
+        if result is None:
+            # libpq ends every command's results with a None.
+            return None
+        status = result.status
+        if status == pq.ExecStatus.PIPELINE_SYNC:
+            self._synced = True
+            return None
+        if status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
+            fields = _fields(result)
+            sqlstate = fields.get("sqlstate", "")
+            if self._pgconn.status == pq.ConnStatus.BAD or not sqlstate:
+                raise LineLost(self._received, _first_line(fields.get("message", "connection lost")), sqlstate)
+            if self.failure is None:
+                self.failure = StatementError(self._received, fields, self._drain_notices())
+        self._received += 1
+        if self.failure is not None:
+            return None
+        rows: tuple[Row, ...] = ()
+        if status == pq.ExecStatus.TUPLES_OK:
+            columns = range(result.nfields)
+            rows = tuple(tuple(_text(result.get_value(row, at)) for at in columns) for row in range(result.ntuples))
+        tag = _text(result.command_status) or ""
+        return Reply(self._received - 1, tag, rows, monotonic() - self._began, self._drain_notices())
+
+    def _on_notice(self, result: PGresult) -> None:
+        # libpq parses the stream in order and stops at each result, so a notice belongs to the command in front.
+        fields = _fields(result)
+        self._notices.append(ServerNotice(fields.get("severity", "NOTICE"), fields.get("message", "")))
+
+    def _drain_notices(self) -> tuple[ServerNotice, ...]:
+        notices, self._notices = tuple(self._notices), []
+        return notices
+
+
+def _fields(result: PGresult) -> dict[str, str]:
+    wanted = {
+        "severity": _DIAGNOSTICS.SEVERITY_NONLOCALIZED,
+        "sqlstate": _DIAGNOSTICS.SQLSTATE,
+        "message": _DIAGNOSTICS.MESSAGE_PRIMARY,
+        "detail": _DIAGNOSTICS.MESSAGE_DETAIL,
+        "hint": _DIAGNOSTICS.MESSAGE_HINT,
+        "position": _DIAGNOSTICS.STATEMENT_POSITION,
+        "context": _DIAGNOSTICS.CONTEXT,
+    }
+    found = {name: _text(result.error_field(code)) for name, code in wanted.items()}
+    fields = {name: value for name, value in found.items() if value}
+    if "message" not in fields and (text := _text(result.error_message)):
+        fields["message"] = text
+    return fields
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else bytes(value).decode("utf-8", errors="replace")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "the connection was closed"

@@ -1,0 +1,159 @@
+"""One look at a database: server, ledger, live catalog and, where it can, the twins of the expected objects, in one
+round trip.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from tui.core.bundle import Bundle
+from tui.core.catalog import Catalog, decode
+from tui.core.expectation import WATCHED_ROLES
+from tui.core.look import RunRecord
+from tui.core.twin import twin_statements
+from tui.db.pipeline import Command, Reply, Row
+from tui.db.queries import query
+
+LOOK_LIMITS = {
+    "search_path": "",
+    "statement_timeout": "10s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "10s",
+    "datestyle": "ISO",
+    "timezone": "UTC",
+}
+"""Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
+name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """The expected objects as this server deparses them, and what could not be made, by key with the server's
+    message.
+    """
+
+    catalog: Catalog
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """The row of `server.sql`, typed."""
+
+    version: str
+    version_num: int
+    database: str
+    user: str
+    pid: int
+    superuser: bool
+    bypass_rls: bool
+    writable: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look brought back, before any judgement. `twin` is None when it was not asked for."""
+
+    server: ServerFacts
+    runs: tuple[RunRecord, ...]
+    catalog: Catalog
+    twin: Twin | None
+
+
+def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
+    """The batch of one look. Making the twins needs a transaction that may write; it is always rolled back."""
+    commands = [
+        Command("begin" if twin else "begin read only"),
+        set_local(LOOK_LIMITS),
+        Command(query("server")),
+        Command(query("ledger_read")),
+        Command("select current_setting('patchdeck.ledger')"),
+        catalog_command(bundle),
+    ]
+    if twin:
+        commands += twin_commands(bundle)
+    return [*commands, Command("rollback")]
+
+
+def read_look(replies: Sequence[Reply], *, twin: bool) -> Reading:
+    """The replies of `look_commands`, typed."""
+    return Reading(
+        server=_server(replies[2].rows[0]),
+        runs=read_ledger(replies[4].value),
+        catalog=decode(replies[5].value),
+        twin=read_twin(replies[6:]) if twin else None,
+    )
+
+
+def catalog_command(bundle: Bundle, *, twin: bool = False) -> Command:
+    """The one statement that reads the catalog of everything the bundle names."""
+    return Command(query("catalog"), (json.dumps(_wanted(bundle) | {"twin": twin}),))
+
+
+def twin_commands(bundle: Bundle) -> list[Command]:
+    """Make the twins in the session's temporary schema and read them; the caller rolls back."""
+    statements = [{"key": statement.key, "sql": statement.sql} for statement in twin_statements(bundle.expectation)]
+    return [
+        Command("select set_config('patchdeck.twin', $1, true)", (json.dumps(statements),)),
+        Command(query("twin")),
+        Command("select current_setting('patchdeck.twin_failed')"),
+        catalog_command(bundle, twin=True),
+    ]
+
+
+def read_twin(replies: Sequence[Reply]) -> Twin:
+    """The replies of `twin_commands`, typed."""
+    failures = msgspec.json.decode(replies[2].value or "{}", type=dict[str, str])
+    return Twin(decode(replies[3].value), failures)
+
+
+def read_ledger(document: str) -> tuple[RunRecord, ...]:
+    """The runs in the JSON of `ledger_read.sql`, newest first; none when there is no ledger."""
+    return msgspec.json.decode(document, type=tuple[RunRecord, ...]) if document else ()
+
+
+def set_local(settings: Mapping[str, str]) -> Command:
+    """One statement that sets all of `settings` for this transaction only."""
+    calls = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, 1))
+    return Command(f"select {calls}", tuple(settings.values()))
+
+
+def _wanted(bundle: Bundle) -> dict[str, object]:
+    """What the catalog read is to cover: the expectation, the prerequisites and what the panels ask for."""
+    expectation, manifest = bundle.expectation, bundle.manifest
+    tables = [table.name for table in expectation.tables]
+    tables += [table.name for table in manifest.prerequisites.tables]
+    for panel in manifest.panels:
+        for source in panel.sources:
+            tables += [".".join(requirement.split(".")[:2]) for requirement in source.requires]
+    for count in manifest.counts:
+        tables += [".".join(requirement.split(".")[:2]) for requirement in count.requires]
+    return {
+        "tables": sorted(set(tables)),
+        "views": [view.name for view in expectation.views],
+        "functions": [function.name for function in expectation.functions],
+        "publications": [publication.name for publication in expectation.publications],
+        "schemas": [schema.name for schema in expectation.schemas],
+        "roles": list(WATCHED_ROLES),
+    }
+
+
+def _server(row: Row) -> ServerFacts:
+    version, number, database, user, pid, superuser, bypass, writable, now = (value or "" for value in row)
+    return ServerFacts(
+        version=version.split(" ")[0],
+        version_num=int(number),
+        database=database,
+        user=user,
+        pid=int(pid),
+        superuser=superuser == "true",
+        bypass_rls=bypass == "true",
+        writable=writable == "true",
+        now=datetime.fromisoformat(now),
+    )

@@ -1,0 +1,127 @@
+"""One database and one bundle, as screens and commands ask for them: the implementation of `core.deck.Deck`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tui.core.bundle import Bundle
+from tui.core.catalog import Catalog
+from tui.core.deck import Control, Destination
+from tui.core.look import Look, Server
+from tui.core.panels import Panels
+from tui.core.plan import Count, Preview, preview
+from tui.core.preflight import PreflightCheck, check_preflight
+from tui.core.run import Event, Plan
+from tui.core.text import visible
+from tui.db import applier
+from tui.db.feeds import Feeds
+from tui.db.link import Link, query_problem
+from tui.db.pipeline import Command, StatementError
+from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.sight import Observer, Sight
+from tui.db.target import Target
+
+
+class Session:
+    """Looks on one connection, ticks on another: a slow look never holds up the panels. Runs bring their own."""
+
+    def __init__(self, target: Target, bundle: Bundle, *, journals: Path | None = None) -> None:
+        self._target, self._bundle, self._journals = target, bundle, journals
+        self._looks = Link(target, application="patchdeck")
+        self._ticks = Link(target, application="patchdeck panels")
+        self._observer = Observer(target, bundle)
+        self._feeds = Feeds(bundle)
+        self._look_busy, self._tick_busy = asyncio.Lock(), asyncio.Lock()
+        self._live = Catalog()
+        self._server: Server | None = None
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use."""
+        return self._bundle
+
+    @property
+    def destination(self) -> Destination:
+        """Where the database is."""
+        return self._target.destination
+
+    @property
+    def server(self) -> Server | None:
+        """The server as last reached."""
+        return self._server
+
+    @property
+    def handshake(self) -> float:
+        """Seconds the last handshake took."""
+        return self._looks.handshake
+
+    async def connect(self) -> Server:
+        """Connect where there is no connection, and look. Raises Problem."""
+        return (await self.look()).server
+
+    async def look(self) -> Look:
+        """One complete look: a round trip, after the handshake where there is no connection yet. Raises Problem."""
+        return (await self._sight(facts=False)).look
+
+    async def tick(self, window: int) -> Panels:
+        """The live panels over the last `window` seconds, in one round trip. Raises Problem."""
+        async with self._tick_busy:
+            await self._ticks.open()
+            return await self._feeds.tick(self._ticks, window)
+
+    async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
+        """The preflight checks for a plan. Raises Problem."""
+        sight = await self._sight(facts=True)
+        if sight.facts is None:
+            raise AssertionError("a look with facts brings them")
+        return check_preflight(sight.facts, plan.bundle, sight.look.server, sight.look.catalog, plan.action)
+
+    async def preview(self, plan: Plan) -> Preview:
+        """What the plan would do here, nothing executed: a look and, for apply, the bundle's counts. Raises Problem."""
+        look = await self.look()
+        items = preview(plan.statements, plan.bundle.expectation, look.catalog, plan.action)
+        counts = await self._counts(look.catalog) if plan.action == "apply" else ()
+        return Preview(items, counts)
+
+    async def ping(self, times: int = 3) -> list[float]:
+        """Seconds of `times` round trips with a trivial statement. Raises Problem."""
+        async with self._look_busy:
+            await self._looks.open()
+            return [(await self._looks.run("select 1")).seconds for _ in range(times)]
+
+    def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
+        """Run the plan on connections of its own; the last event is always a Finished."""
+        return applier.run(self._target, plan, control, journals=self._journals)
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        await asyncio.gather(self._looks.close(), self._ticks.close())
+
+    async def _sight(self, *, facts: bool) -> Sight:
+        async with self._look_busy:
+            await self._looks.open()
+            sight = await self._observer.look(self._looks, facts=facts)
+        self._live, self._server = sight.look.catalog, sight.look.server
+        self._feeds.choose(self._live)
+        return sight
+
+    async def _counts(self, live: Catalog) -> tuple[Count, ...]:
+        """The bundle's count queries that this database can answer, in one round trip."""
+        fitting = [count for count in self._bundle.manifest.counts if all(live.has(name) for name in count.requires)]
+        if not fitting:
+            return ()
+        commands = [Command("begin read only"), set_local(LOOK_LIMITS)]
+        commands += [Command(self._bundle.queries[count.file]) for count in fitting]
+        async with self._look_busy:
+            try:
+                replies = await self._looks.batch([*commands, Command("rollback")])
+            except StatementError as error:
+                await self._looks.run("rollback")
+                raise query_problem(error) from None
+        return tuple(
+            Count(visible(count.title), visible(label or ""), int(rows or 0), visible(note or ""))
+            for count, reply in zip(fitting, replies[2:-1], strict=True)
+            for label, rows, note in reply.rows
+        )

@@ -1,0 +1,116 @@
+"""A look, judged: one round trip to the database, then the checks and the verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tui.core.bundle import Bundle
+from tui.core.checklist import compare
+from tui.core.look import Look, PoolerMode, Server
+from tui.core.preflight import Facts, decode_facts, facts_request
+from tui.core.surface import digest
+from tui.core.verdict import judge
+from tui.db.link import Link, query_problem
+from tui.db.pipeline import Command, StatementError
+from tui.db.probe import Reading, ServerFacts, Twin, look_commands, read_look
+from tui.db.queries import query
+from tui.db.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A look, with the preflight facts when they were asked for, and the server's own process id."""
+
+    look: Look
+    facts: Facts | None
+    pid: int
+
+
+class Observer:
+    """Looks at one target for one bundle and keeps the twins, which cost the server more than all the rest.
+
+    Twins are made again only when some could not be made and the catalog has changed since: how a server deparses an
+    expression depends on nothing else.
+    """
+
+    def __init__(self, target: Target, bundle: Bundle) -> None:
+        self._target, self._bundle = target, bundle
+        self._twin: Twin | None = None
+        self._twin_of = ""
+
+    async def look(self, link: Link, *, facts: bool = False) -> Sight:
+        """One round trip. Raises Problem."""
+        twin = self._twin is None and not self._target.read_only
+        reading, found = await self._read(link, twin=twin, facts=facts)
+        if self._stale(reading):
+            reading, found = await self._read(link, twin=True, facts=facts)
+        if reading.twin is not None:
+            self._twin, self._twin_of = reading.twin, digest(reading.catalog)
+        return Sight(self._judge(link, reading), found, reading.server.pid)
+
+    def _stale(self, reading: Reading) -> bool:
+        """Whether the kept twins lack something that could be made by now."""
+        kept = self._twin
+        return (
+            reading.twin is None
+            and kept is not None
+            and bool(kept.failures)
+            and digest(reading.catalog) != self._twin_of
+        )
+
+    async def _read(self, link: Link, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
+        commands = look_commands(self._bundle, twin=twin)
+        if facts:
+            # Before the twins, which are made in the same transaction and would be counted among what exists.
+            commands.insert(6, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
+        try:
+            replies = await link.batch(commands)
+        except StatementError as error:
+            await link.run("rollback")
+            raise query_problem(error) from None
+        found = decode_facts(replies.pop(6).value) if facts else None
+        return read_look(replies, twin=twin), found
+
+    def _judge(self, link: Link, reading: Reading) -> Look:
+        twin = self._twin
+        expectation = self._bundle.expectation
+        checks = compare(expectation, reading.catalog, twin.catalog if twin else None, twin.failures if twin else {})
+        ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)
+        return Look(
+            server=describe_server(self._target, link, reading.server),
+            catalog=reading.catalog,
+            checks=checks,
+            verdict=judge(checks, expectation, reading.catalog, ours[0].action if ours else None),
+            runs=ours,
+            taken_at=reading.server.now,
+        )
+
+
+def describe_server(target: Target, link: Link, facts: ServerFacts) -> Server:
+    """The server as it was reached by `link`.
+
+    A pooler announces a process id of its own at startup (facts: embedded); which of its modes it is in can not be seen
+    from one transaction, but Supavisor's and PgBouncer's transaction ports are 6543.
+    """
+    place = target.destination
+    pooled = link.startup_pid != facts.pid
+    mode: PoolerMode = (
+        "direct" if not pooled else "session" if place.port == 5432 and not place.local else "transaction"
+    )
+    return Server(
+        host=place.host,
+        port=place.port,
+        database=facts.database,
+        user=facts.user,
+        pooled=pooled,
+        mode=mode,
+        version=facts.version,
+        version_num=facts.version_num,
+        tls=target.tls_mode if link.tls else "off",
+        tls_verified=link.tls and target.tls_mode in ("verify-ca", "verify-full"),
+        rtt=link.rtt,
+        superuser=facts.superuser,
+        bypass_rls=facts.bypass_rls,
+        writable=facts.writable and not target.read_only,
+    )
