@@ -1,0 +1,99 @@
+"""The door: runs the command line and turns every way it can end into one exit code and at most one clear line."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+
+import click
+
+from tui.cli import cli
+from tui.exits import Exit, Stop
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command in `arguments` (None: those of the process) and return its exit code."""
+    _prepare_streams()
+    with _Ending() as ending:
+        ending.code = cli.main(args=arguments, prog_name="patchdeck", standalone_mode=False)
+    return int(ending.code or 0)
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by the caller (`2>&-`): print() would send what is meant for one stream to the other.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown escaped: it must not end the command.
+            stream.reconfigure(errors="backslashreplace")
+
+
+class _Ending:
+    """The one place where an exception becomes an exit code. Interrupted commands end with 130, as shells expect."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+
+    def __enter__(self) -> _Ending:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        if error is None or isinstance(error, SystemExit):
+            return False
+        self.code = _explain(error)
+        return True
+
+
+def _explain(error: BaseException) -> int:
+    """Tell the operator about `error` on standard error; returns the exit code."""
+    # Imported here: a command that ends well, or only shows its help, needs none of it.
+    from tui.core.bundle import BundleError
+    from tui.core.deck import Problem
+
+    match error:
+        case Stop():
+            _say(error.message, error.hint, cause=error.__cause__)
+            return error.code
+        case click.Abort() | KeyboardInterrupt():
+            _say("interrupted")
+            return 130
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            _say(error.format_message(), f"{context.command_path} --help" if context else "patchdeck --help")
+            return Exit.USAGE
+        case BundleError():
+            _say(f"the bundle can not be used: {error}")
+            return Exit.USAGE
+        case Problem():
+            _say(error.message, error.hint)
+            return Exit.REFUSED if error.kind in ("refused", "query") else Exit.UNREACHABLE
+        case _:
+            _say(f"a defect in patchdeck: {type(error).__name__}: {error}", cause=error)
+            return Exit.DEFECT
+
+
+def _say(message: str, hint: str = "", *, cause: BaseException | None = None) -> None:
+    """One clean line; with `cause`, an error nobody foresaw, also the file that keeps its traceback.
+
+    What was typed, a server's words and a library's message all pass here: any of them may hold a secret.
+    """
+    from tui.core.text import one_line, redact
+
+    if cause is not None:
+        from tui.crash import write_crash
+
+        path = write_crash(cause)
+        hint = "; ".join(part for part in (hint, f"details are in {path}" if path else "") if part)
+    line = f"{message.rstrip('.')}; {hint}" if hint else message
+    with suppress(OSError):  # nobody reads standard error any more: the exit code still says it
+        print(f"patchdeck: {redact(one_line(line, 1000))}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

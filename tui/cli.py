@@ -1,0 +1,186 @@
+"""The commands: their names, options and help. What each does is in `tui.commands`, imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from tui import __version__
+from tui.options import Options, TargetGroup
+
+LAYERS = ("structure", "safety", "behaviour")
+FORMATS = ("text", "json", "junit", "markdown", "sarif")
+
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
+_confirm = click.option(
+    "--confirm",
+    required=True,
+    metavar="DBNAME",
+    help="The database's name, typed out: proof that you mean this one.",
+)
+
+
+@click.group(
+    cls=TargetGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done and healthy, 1 a check failed, 2 usage, 3 no connection, 4 refused and nothing changed, "
+    "5 failed and rolled back, 6 outcome not known yet.",
+)
+@click.version_option(__version__, prog_name="patchdeck")
+@click.pass_context
+def cli(context: click.Context) -> int:
+    """A flight deck for one migration on one Supabase (Postgres) database.
+
+    Without a command it opens the dashboard.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from tui.commands.dashboard import dashboard
+
+    return dashboard(context.obj)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def status(options: Options, as_json: bool) -> int:
+    """One screen: the verdict, the counts, the worst news first. Exits 0 only when all is well."""
+    from tui.commands.looking import status as run
+
+    return run(options, as_json=as_json)
+
+
+def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    chosen = tuple(part.strip() for part in value.split(",") if part.strip())
+    unknown = [part for part in chosen if part not in LAYERS]
+    if unknown or not chosen:
+        raise click.BadParameter(f"{', '.join(unknown) or 'nothing'} is none of {', '.join(LAYERS)}")
+    return tuple(layer for layer in LAYERS if layer in chosen)
+
+
+@cli.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the result to FILE instead of standard output.",
+)
+@click.option(
+    "--layers",
+    metavar="LIST",
+    default=",".join(LAYERS),
+    callback=_layers,
+    help="Which layers to prove, separated by commas. Default: structure,safety,behaviour.",
+)
+@click.pass_obj
+def verify(options: Options, form: str, output: Path | None, layers: tuple[str, ...]) -> int:
+    """Compare the database with what the migration promises, object by object."""
+    from tui.commands.looking import verify as run
+
+    return run(options, form=form, output=output, layers=layers)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def plan(options: Options, as_json: bool) -> int:
+    """What apply would do on this database. Nothing is executed."""
+    from tui.commands.looking import plan as run
+
+    return run(options, as_json=as_json)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def rehearse(options: Options, as_json: bool) -> int:
+    """Apply for real inside a transaction, verify the result, roll back."""
+    from tui.commands.running import rehearse as run
+
+    return run(options, as_json=as_json)
+
+
+@cli.command()
+@_confirm
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, max=86_400),
+    default=30.0,
+    show_default=True,
+    help="How long to try for locks that somebody else holds. Nobody queues behind us meanwhile.",
+)
+@click.option("--again", is_flag=True, help="Run every statement although everything already holds.")
+@_json
+@click.pass_obj
+def apply(options: Options, confirm: str, patience: float, again: bool, as_json: bool) -> int:
+    """Apply the migration in one transaction that commits only if every check passes."""
+    from tui.commands.running import apply as run
+
+    return run(options, confirm=confirm, patience=patience, again=again, as_json=as_json)
+
+
+@cli.command()
+@_confirm
+@click.option(
+    "--mode",
+    type=click.Choice(["lock"]),
+    default="lock",
+    show_default=True,
+    help="lock: remove the migration's policies, triggers and views; tables, columns, data and row level security "
+    "stay, so users of the API see no rows until the migration is applied again.",
+)
+@_json
+@click.pass_obj
+def rollback(options: Options, confirm: str, mode: Literal["lock"], as_json: bool) -> int:
+    """Take the migration's access rules back, in one transaction."""
+    from tui.commands.running import rollback as run
+
+    return run(options, confirm=confirm, mode=mode, as_json=as_json)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def doctor(options: Options, as_json: bool) -> int:
+    """Connection, pooler, TLS, role, privileges, server, round-trip time: is everything fit for a run?"""
+    from tui.commands.doctor import doctor as run
+
+    return run(options, as_json=as_json)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def history(options: Options, as_json: bool) -> int:
+    """The runs that the database remembers, newest first."""
+    from tui.commands.looking import history as run
+
+    return run(options, as_json=as_json)
+
+
+@cli.command()
+@click.option(
+    "--state",
+    type=click.Choice(["legacy", "applied", "broken"]),
+    default="legacy",
+    show_default=True,
+    help="Before the migration, after it, or after it with faults to find.",
+)
+@click.option("--serve", is_flag=True, help="No dashboard: print the DSN and stay until stopped.")
+@click.pass_obj
+def demo(options: Options, state: Literal["legacy", "applied", "broken"], serve: bool) -> int:
+    """A database of your own to play with, with traffic, and the dashboard open on it."""
+    from tui.commands.demo import demo as run
+
+    return run(options, state=state, serve=serve)

@@ -1,0 +1,37 @@
+"""The command without a name: the dashboard, where there is a terminal to draw it on."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tui.commands.session import open_session
+from tui.exits import Exit, Stop
+from tui.options import Options
+from tui.output import Output
+
+
+def dashboard(options: Options) -> int:
+    """Open the dashboard; returns its exit code. Raises Stop where no terminal can show it."""
+    refuse_without_terminal("patchdeck status")
+    out = Output(ascii_only=options.ascii)
+    session = open_session(options, out)
+    # The screens are the slowest thing to load: everything that can be wrong has been told before.
+    from tui.app import Settings, run_dashboard
+
+    settings = Settings(ascii=out.ascii, mouse=options.mouse, read_only=options.read_only)
+    return run_dashboard(session, settings)
+
+
+def refuse_without_terminal(instead: str) -> None:
+    """Raise Stop, naming the command `instead`, unless both ends are a terminal that can be drawn on.
+
+    Textual itself would write its escape sequences into a pipe, and draw on TERM=dumb (facts: textual 3.5, 4.9).
+    """
+    reason = ""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        reason = "this is not a terminal"
+    elif os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        reason = f"TERM={os.environ.get('TERM', '')} can not show it"
+    if reason:
+        raise Stop(Exit.USAGE, f"the dashboard needs a terminal, and {reason}", f"without one there is: {instead}")

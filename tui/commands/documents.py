@@ -1,0 +1,214 @@
+"""The JSON documents of the commands: their keys are the contract of design `cli` and change only on purpose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from tui.core.bundle import Bundle
+from tui.core.checklist import Check
+from tui.core.deck import Deck, Destination
+from tui.core.look import Look, RunRecord, Server
+from tui.core.plan import Preview
+from tui.core.preflight import PreflightCheck
+from tui.core.run import Failure, Finished, Outcome, Plan, RunState
+from tui.core.verdict import Verdict
+
+Document = dict[str, Any]
+
+
+def target(destination: Destination, server: Server | None) -> Document:
+    """`target`: what was reached, or, before any connection (`server` None), where it would go."""
+    if server is None:
+        unknown = dict.fromkeys(("pooled", "mode", "server_version", "tls", "tls_verified", "rtt_seconds"))
+        place = {"host": destination.host, "port": destination.port, "database": destination.database}
+        return {**place, "user": destination.user, **unknown, "read_only": destination.read_only}
+    return {
+        "host": server.host,
+        "port": server.port,
+        "database": server.database,
+        "user": server.user,
+        "pooled": server.pooled,
+        "mode": server.mode,
+        "server_version": server.version,
+        "tls": server.tls,
+        "tls_verified": server.tls_verified,
+        "rtt_seconds": server.rtt,
+        "read_only": destination.read_only,
+    }
+
+
+def bundle(loaded: Bundle) -> Document:
+    """`bundle`: what is being judged or run."""
+    return {"name": loaded.name, "version": loaded.version, "checksum": loaded.checksum}
+
+
+def run_record(record: RunRecord) -> Document:
+    """One row of the ledger."""
+    return {
+        "run_id": record.run_id,
+        "bundle": record.bundle,
+        "version": record.version,
+        "checksum": record.checksum,
+        "action": record.action,
+        "mode": record.mode,
+        "operator": record.operator,
+        "client_host": record.client_host,
+        "server_version": record.server_version,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "seconds": record.seconds,
+        "lock_hold_seconds": record.lock_seconds,
+        "statements": record.statements,
+        "outcome": record.outcome,
+    }
+
+
+def _verdict(verdict: Verdict) -> Document:
+    return {
+        "verdict": verdict.state,
+        "healthy": verdict.healthy,
+        "headline": verdict.headline,
+        "message": verdict.sentence,
+        "checks": {
+            "total": verdict.total,
+            "passed": verdict.passed,
+            "failed": verdict.failed,
+            "not_proven": verdict.not_proven,
+        },
+    }
+
+
+def status(deck: Deck, look: Look) -> Document:
+    """`status --json`."""
+    return {
+        "target": target(deck.destination, look.server),
+        "bundle": bundle(deck.bundle),
+        **_verdict(look.verdict),
+        "last_run": run_record(look.last_run) if look.last_run else None,
+    }
+
+
+def check(judged: Check) -> Document:
+    """One check, its keys in the contract's order."""
+    return {
+        "layer": judged.layer,
+        "object": judged.object,
+        "table": judged.table,
+        "name": judged.name,
+        "outcome": judged.outcome,
+        "expected": judged.expected,
+        "actual": judged.actual,
+        "why": judged.why,
+    }
+
+
+def verification(deck: Deck, look: Look, layers: Mapping[str, tuple[str, Sequence[Check]]]) -> Document:
+    """`verify --format json`: the status document and, per layer asked for, its state and checks."""
+    return {
+        **status(deck, look),
+        "layers": {
+            name: {"state": state, "checks": [check(judged) for judged in checks]}
+            for name, (state, checks) in layers.items()
+        },
+    }
+
+
+def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
+    """`plan --json`: what would become of each object, with the place of the statement that does it."""
+    lines = [statement.line for statement in wanted.statements]
+    return {
+        "target": target(deck.destination, look.server),
+        "bundle": bundle(deck.bundle),
+        **_verdict(look.verdict),
+        "file": wanted.file,
+        "statements": len(lines),
+        "summary": dict(Counter(item.verb for item in preview.items)),
+        "items": [
+            {
+                "verb": item.verb,
+                "object": item.object,
+                "table": item.table,
+                "line": None if item.statement is None else lines[item.statement],
+                "definition": item.definition,
+            }
+            for item in preview.items
+        ],
+        "counts": [
+            {"title": count.title, "label": count.label, "rows": count.rows, "note": count.note}
+            for count in preview.counts
+        ],
+    }
+
+
+def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
+    """`rehearse`, `apply`, `rollback --json`. What was rolled back again was not created: its lists are empty then."""
+    failure = state.failure
+    changes = () if end.outcome in (Outcome.ROLLED_BACK, Outcome.REFUSED) else state.changes
+    return {
+        "target": target(deck.destination, deck.server),
+        "bundle": bundle(deck.bundle),
+        "action": "rehearse" if wanted.rehearse else wanted.action,
+        "outcome": end.outcome.value,
+        "message": end.reason,
+        "state": end.state,
+        "next_step": end.next_step,
+        "statements": {
+            "total": len(wanted.statements),
+            "done": state.done,
+            "failed": int(failure is not None and failure.index is not None),
+        },
+        "failed_statement": _failure(failure) if failure else None,
+        **{
+            kind: [change.object for change in changes if change.kind == kind]
+            for kind in ("created", "altered", "unchanged", "dropped")
+        },
+        "failed_checks": [check(judged) for judged in state.checks if not judged.ok],
+        "seconds": end.seconds,
+        "lock_hold_seconds": end.lock_seconds,
+        "round_trips": end.round_trips,
+        "attempts": state.attempts,
+        "verdict": end.verdict.state if end.verdict else None,
+    }
+
+
+def _failure(failure: Failure) -> Document:
+    return {
+        "index": failure.index,
+        "file": failure.file,
+        "line": failure.line,
+        "column": failure.column,
+        "sqlstate": failure.sqlstate,
+        "message": failure.message,
+        "detail": failure.detail,
+        "hint": failure.hint,
+    }
+
+
+def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_trips: Sequence[float]) -> Document:
+    """`doctor --json`; `round_trips` in seconds, as measured one after the other."""
+    return {
+        "target": target(deck.destination, server),
+        "role": {"name": server.user, "superuser": server.superuser, "bypass_rls": server.bypass_rls},
+        "writable": server.writable,
+        "round_trip": {
+            "median_seconds": median(round_trips),
+            "best_seconds": min(round_trips),
+            "worst_seconds": max(round_trips),
+        },
+        "checks": [
+            {"name": found.name, "level": found.level, "meaning": found.meaning, "remedy": found.remedy}
+            for found in checks
+        ],
+    }
+
+
+def history(deck: Deck, look: Look) -> Document:
+    """`history --json`, newest run first."""
+    return {
+        "target": target(deck.destination, look.server),
+        "bundle": bundle(deck.bundle),
+        "runs": [run_record(record) for record in look.runs],
+    }

@@ -1,0 +1,110 @@
+"""A run's progress on standard error: one line a phase, and on a terminal a line that moves with the statements."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from tui.core.run import (
+    Attempt,
+    Blocker,
+    Committing,
+    Connected,
+    Connecting,
+    Event,
+    Finished,
+    Plan,
+    Preflighted,
+    StatementDone,
+    Verified,
+    Verifying,
+    WaitingForLock,
+)
+from tui.core.statements import title
+from tui.core.text import duration
+from tui.output import BAD, CAREFUL, DIM, Output, plain
+
+REDRAW_EVERY = 0.1
+"""Seconds. Statements finish faster than an eye follows and than a slow line should carry."""
+
+REPEAT_WAIT_EVERY = 5.0
+"""Seconds after which an unchanged list of blockers is said again."""
+
+
+class Progress:
+    """Tells the operator what a run does, event by event."""
+
+    def __init__(self, plan: Plan, place: str, out: Output) -> None:
+        self._plan, self._place, self._out = plan, place, out
+        self._drawn_at = self._waiting_said_at = 0.0
+        self._waiting_for: tuple[tuple[int, str], ...] = ()
+
+    def show(self, event: Event) -> None:
+        """Say what `event` means, if it is worth a line."""
+        match event:
+            case Connecting():
+                self._say(f"connecting to {self._place}")
+            case Connected(verdict, _):
+                self._say(f"connected: {verdict.headline}")
+            case Preflighted(checks):
+                for check in checks:
+                    if check.level != "pass":
+                        style = BAD if check.level == "stop" else CAREFUL
+                        words = [check.meaning.rstrip("."), check.remedy]
+                        self._say(plain("; ".join(word for word in words if word), 500), check.level, style)
+            case Attempt(number):
+                if number == 1:
+                    verb = "rehearsing" if self._plan.rehearse else "running"
+                    total = len(self._plan.statements)
+                    self._say(f"{verb} {total} statements of {self._plan.file} in one transaction")
+            case WaitingForLock(blockers, waited, _):
+                self._waiting(blockers, waited)
+            case StatementDone():
+                self._statement(event)
+            case Verifying():
+                self._say("verifying the result inside the transaction")
+            case Verified(checks, _):
+                held = sum(check.ok for check in checks)
+                self._say(f"{held} of {len(checks)} checks hold")
+            case Committing():
+                self._say("committing")
+            case Finished():
+                self._out.redraw("")
+
+    def cancelling(self) -> None:
+        """The operator asked to stop."""
+        self._say("stopping: everything is being rolled back; once more to leave without waiting for it")
+
+    def _say(self, words: str, label: str = "", style: str = DIM) -> None:
+        self._out.redraw("")
+        if label:
+            self._out.notice((f"{label}: ", style), words)
+        else:
+            self._out.notice((words, style))
+
+    def _statement(self, event: StatementDone) -> None:
+        for notice in event.notices:
+            # A second run gets a NOTICE "already exists, skipping" per object: only what is more than that is news.
+            if notice.severity not in ("NOTICE", "INFO", "DEBUG", "LOG"):
+                line = self._plan.statements[event.index].line
+                self._say(f"{self._plan.file}:{line}: {plain(notice.message, 500)}", notice.severity.lower(), CAREFUL)
+        now = monotonic()
+        if self._out.live and now - self._drawn_at >= REDRAW_EVERY:
+            self._drawn_at = now
+            words = plain(title(self._plan.statements[event.index]), 200)
+            counted = f"{event.index + 1}/{len(self._plan.statements)}  "
+            self._out.redraw((counted + words)[: max(self._out.width - 1, 20)])
+
+    def _waiting(self, blockers: tuple[Blocker, ...], waited: float) -> None:
+        now = monotonic()
+        waiting_for = tuple((blocker.pid, blocker.blocks) for blocker in blockers)
+        if waiting_for == self._waiting_for and now - self._waiting_said_at < REPEAT_WAIT_EVERY:
+            return
+        self._waiting_for, self._waiting_said_at = waiting_for, now
+        left = max(self._plan.patience - waited, 0)
+        self._say(f"a lock is not free; nothing is held meanwhile, trying on for {duration(left)}", "waiting", CAREFUL)
+        for blocker in blockers:
+            who = plain(blocker.application or blocker.user, 60)
+            since = f"{plain(blocker.state, 40)}, its transaction is {duration(blocker.age)} old"
+            self._say(
+                f"  process {blocker.pid} ({who}) holds {plain(blocker.blocks, 120)}: {since}: {plain(blocker.query)}"
+            )

@@ -1,0 +1,129 @@
+"""The commands that run the engine: rehearse, apply, rollback."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tui.commands import documents, words
+from tui.commands.progress import Progress
+from tui.commands.session import ask, open_session
+from tui.core.bundle import Bundle
+from tui.core.deck import Control
+from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance
+from tui.exits import Exit, Stop
+from tui.options import Options
+from tui.output import Output
+
+if TYPE_CHECKING:
+    from tui.db.session import Session
+
+EXITS = {
+    Outcome.REHEARSED: Exit.HEALTHY,
+    Outcome.COMMITTED: Exit.HEALTHY,
+    Outcome.REFUSED: Exit.REFUSED,
+    Outcome.ROLLED_BACK: Exit.ROLLED_BACK,
+    Outcome.UNKNOWN: Exit.UNKNOWN,
+}
+
+
+def rehearse(options: Options, *, as_json: bool) -> int:
+    """Run the patch in a transaction that is rolled back, and say how it went."""
+    return _run(options, lambda bundle: Plan(bundle, rehearse=True), as_json)
+
+
+def apply(options: Options, *, confirm: str, patience: float, again: bool, as_json: bool) -> int:
+    """Run the patch and commit it if every check passes; `patience` in seconds."""
+    return _run(options, lambda bundle: Plan(bundle, confirmed=confirm, patience=patience, again=again), as_json)
+
+
+def rollback(options: Options, *, confirm: str, mode: RollbackMode, as_json: bool) -> int:
+    """Take the patch back in the given mode."""
+    return _run(options, lambda bundle: Plan(bundle, action="rollback", mode=mode, confirmed=confirm), as_json)
+
+
+def _run(options: Options, plan_of: Callable[[Bundle], Plan], as_json: bool) -> int:
+    out = Output(ascii_only=options.ascii)
+    session = open_session(options, out)
+    plan = replace(plan_of(session.bundle), operator=_operator(), client_host=socket.gethostname())
+    state, end = ask(session, lambda _: _follow(session, plan, out))
+    if as_json:
+        out.json(documents.run(session, plan, state, end))
+    else:
+        words.ending(out, plan, state, end)
+    return _exit_code(state, end)
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no entry in the password file and nothing in the environment.
+        return ""
+
+
+async def _follow(session: Session, plan: Plan, out: Output) -> tuple[RunState, Finished]:
+    """Run the plan with progress on standard error; returns the last event and the state just before it."""
+    control, state = Control(), RunState(total=len(plan.statements))
+    progress = Progress(plan, words.place(session.destination), out)
+    with _known_end(), _cancelled_by_signals(control, progress):
+        async for event in session.run(plan, control):
+            progress.show(event)
+            if isinstance(event, Finished):
+                return state, event
+            state = advance(state, event)
+        raise AssertionError("a run's last event is Finished")
+
+
+class _known_end:  # noqa: N801 - reads as the verb it is in a `with`
+    """Whatever throws a run out of its way: its outcome is then not known, which is exit code 6 and what to do."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            left = isinstance(error, asyncio.CancelledError)
+            message = (
+                "left before the run had ended" if left else f"a defect in patchdeck: {type(error).__name__}: {error}"
+            )
+            # The server rolls back what was not committed within a second of losing us; only then is there an answer.
+            raise Stop(Exit.UNKNOWN, message, "in a few seconds `patchdeck status` says what became of it") from (
+                None if left else error
+            )
+
+
+@contextmanager
+def _cancelled_by_signals(control: Control, progress: Progress) -> Iterator[None]:
+    """The first SIGINT, SIGTERM or SIGHUP asks the run to stop and roll back, a second one leaves at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        if control.cancelled and task is not None:
+            task.cancel()
+        else:
+            control.cancel()
+            progress.cancelling()
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _exit_code(state: RunState, end: Finished) -> Exit:
+    """The exit code of a run's end; `state` is the one just before it: refused while connecting is "no connection"."""
+    if end.outcome is Outcome.REFUSED and state.phase is Phase.CONNECTING:
+        return Exit.UNREACHABLE
+    return EXITS[end.outcome]

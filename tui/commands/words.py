@@ -1,0 +1,206 @@
+"""What the commands say to a person: the text form of looks, plans and runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from tui.commands.verification import Verification
+from tui.core.checklist import Check, Outcome
+from tui.core.deck import Deck, Destination
+from tui.core.look import Look, RunRecord, Server
+from tui.core.plan import Preview
+from tui.core.preflight import PreflightCheck
+from tui.core.run import Finished, Plan, RunState
+from tui.core.run import Outcome as RunOutcome
+from tui.core.text import age, count, duration
+from tui.core.verdict import Verdict
+from tui.output import BAD, CAREFUL, DIM, GOOD, LIVE, Output, plain
+
+WORST_FIRST: tuple[Outcome, ...] = ("leak", "finding", "unexpected", "differs", "missing", "not_proven", "ok")
+SHOWN = 10
+"""Lines of trouble on the glance; `verify` has all of them."""
+
+
+def place(destination: Destination) -> str:
+    """`user@host:port/database`, cleaned."""
+    return plain(f"{destination.user}@{destination.host}:{destination.port}/{destination.database}")
+
+
+def label(check: Check) -> str:
+    """What a check is about: `policy agents_select on public.agents`."""
+    named = f"{check.object} {check.name}" if check.name else check.object
+    return plain(f"{named} on {check.table}" if check.table and check.table != check.name else named)
+
+
+def connection(server: Server) -> str:
+    """How the database is reached, for one line."""
+    route = f"via pooler ({server.mode})" if server.pooled else "direct"
+    line = "no TLS" if server.tls == "off" else f"TLS {'verified' if server.tls_verified else 'not verified'}"
+    return plain(f"{route}, PostgreSQL {server.version}, {line}, round trip {duration(server.rtt)}")
+
+
+def status(out: Output, deck: Deck, look: Look) -> None:
+    """The glance."""
+    headline(out, deck, look)
+    verdict = look.verdict
+    counted = f"checks {count(verdict.passed)}/{count(verdict.total)}"
+    rest = [f"{count(verdict.failed)} failed"] if verdict.failed else []
+    rest += [f"{count(verdict.not_proven)} not proven"] if verdict.not_proven else []
+    out.line(f"  {', '.join([counted, *rest])}. {plain(verdict.sentence, 500)}")
+    _last_run(out, look)
+    troubles = _gathered(check for check in look.checks if not check.ok)
+    for check in troubles[:SHOWN]:
+        trouble(out, check)
+    if len(troubles) > SHOWN:
+        out.line((f"  {count(len(troubles) - SHOWN)} more: patchdeck verify", DIM))
+
+
+def headline(out: Output, deck: Deck, look: Look) -> None:
+    """The verdict and where it was reached."""
+    mark, style = _verdict_mark(out, look.verdict)
+    bundle = plain(f"{deck.bundle.name} {deck.bundle.version}")
+    out.line((f"{mark} {look.verdict.headline}", f"bold {style}"), f"  {bundle}  ", (place(deck.destination), DIM))
+    out.line((f"  {connection(look.server)}", DIM))
+
+
+def _verdict_mark(out: Output, verdict: Verdict) -> tuple[str, str]:
+    if verdict.healthy:
+        return out.marks.ok, GOOD
+    return (out.marks.bad, BAD) if verdict.failed else (out.marks.warn, CAREFUL)
+
+
+def _last_run(out: Output, look: Look) -> None:
+    if look.last_run is None:
+        out.line(("  no run is recorded in this database", DIM))
+        return
+    run = look.last_run
+    ago = age(max((look.taken_at - run.finished_at).total_seconds(), 0))
+    who = plain(f"{run.operator or 'somebody'}@{run.client_host or 'somewhere'}")
+    out.line((f"  last run: {_run_name(run)} by {who} {ago}, {plain(run.outcome)}, took {duration(run.seconds)}", DIM))
+
+
+def _run_name(run: RunRecord) -> str:
+    return plain(run.action if run.action == "apply" else f"{run.action} ({run.mode})")
+
+
+def _gathered(checks: Iterable[Check]) -> list[Check]:
+    """Worst first; of a table that is missing only that is said, not each of its columns."""
+    troubles = list(checks)
+    absent = {check.table for check in troubles if check.object == "table" and check.outcome == "missing"}
+    kept = [check for check in troubles if check.object == "table" or check.table not in absent]
+    return sorted(kept, key=lambda check: WORST_FIRST.index(check.outcome))
+
+
+def trouble(out: Output, check: Check, *, definitions: bool = False) -> None:
+    """One check that does not hold, with what that means; `definitions` adds what was expected and what is there."""
+    doubt = check.outcome == "not_proven"
+    mark, style = (out.marks.warn, CAREFUL) if doubt else (out.marks.bad, BAD)
+    out.line("  ", (mark, style), f" {label(check)}: ", (check.outcome.replace("_", " "), style))
+    if check.why:
+        out.line((f"      {plain(check.why, 500)}", DIM))
+    if definitions:
+        for name, definition in (("expected", check.expected), ("actual  ", check.actual)):
+            if definition:
+                out.line((f"      {name}  {plain(definition, 1000)}", DIM))
+
+
+def verification(out: Output, deck: Deck, found: Verification) -> None:
+    """Every layer, and every check that does not hold."""
+    headline(out, deck, found.look)
+    for layer, (state, checks) in found.layers.items():
+        doubt = (out.marks.warn, CAREFUL)
+        mark, style = {"passed": (out.marks.ok, GOOD), "failed": (out.marks.bad, BAD)}.get(state, doubt)
+        held = sum(check.ok for check in checks)
+        said = f"  {count(held)} of {count(len(checks))} checks hold"
+        out.line((f"{mark} {layer}: {state.replace('_', ' ')}", style), said)
+        for check in checks:
+            if not check.ok:
+                trouble(out, check, definitions=True)
+
+
+def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) -> None:
+    """What apply would do, table by table; what would be dropped or replaced with what is there now."""
+    headline(out, deck, look)
+    verbs = Counter(item.verb for item in preview.items)
+    counted = ", ".join(f"{verb} {count(number)}" for verb, number in verbs.items())
+    out.line(f"  {wanted.file}: {len(wanted.statements)} statements in one transaction: {counted or 'nothing to do'}")
+    for item in preview.items:
+        if item.verb == "leave":
+            continue
+        style = {"drop": BAD, "replace": CAREFUL, "alter": CAREFUL}.get(item.verb, GOOD)
+        where = "" if item.statement is None else f"  {wanted.file}:{wanted.statements[item.statement].line}"
+        out.line("  ", (f"{item.verb:<8}", style), plain(item.object), (where, DIM))
+        if item.definition and item.verb == "drop":
+            out.line((f"             {plain(item.definition, 1000)}", DIM))
+    for counted_rows in preview.counts:
+        note = f"  ({plain(counted_rows.note)})" if counted_rows.note else ""
+        out.line(f"  {plain(counted_rows.title)}: {plain(counted_rows.label)} {count(counted_rows.rows)}", (note, DIM))
+    out.line(("  Nothing was executed. Try it for real with: patchdeck rehearse", DIM))
+
+
+def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
+    """How a run ended: what happened, what state the database is in, what to do next (design: ui, rule 5)."""
+    good = end.outcome in (RunOutcome.COMMITTED, RunOutcome.REHEARSED)
+    mark, style = (out.marks.ok, GOOD) if good else (out.marks.bad, BAD)
+    headline = end.outcome.value.replace("_", " ").upper()
+    out.line((f"{mark} {headline}", f"bold {style}"), f"  {plain(end.reason, 1000)}")
+    if state.failure is not None:
+        for name, text in (("detail", state.failure.detail), ("hint", state.failure.hint)):
+            if text:
+                out.line((f"  {name}: {plain(text, 1000)}", DIM))
+    out.line(f"  {plain(end.state, 500)}")
+    if end.ran and state.attempts:
+        out.line((f"  {_measures(wanted, state, end)}", DIM))
+    if good and state.changes:
+        kinds = Counter(change.kind for change in state.changes)
+        out.line(("  " + ", ".join(f"{kind} {count(number)}" for kind, number in kinds.items()), DIM))
+    for check in _gathered(check for check in state.checks if not check.ok)[:SHOWN]:
+        trouble(out, check, definitions=True)
+    if end.next_step:
+        out.line(("  next: ", LIVE), plain(end.next_step, 500))
+
+
+def _measures(wanted: Plan, state: RunState, end: Finished) -> str:
+    attempts = "" if state.attempts == 1 else f", {state.attempts} attempts"
+    return (
+        f"{state.done} of {len(wanted.statements)} statements in {duration(end.seconds)}, "
+        f"locks held {duration(end.lock_seconds)}, {end.round_trips} round trips{attempts}"
+    )
+
+
+def doctor(out: Output, deck: Deck, server: Server, checks: Sequence[PreflightCheck], round_trip: float) -> None:
+    """The connection and every preflight check; `round_trip` in seconds."""
+    out.line((place(deck.destination), "bold"), (f"  {connection(server)}", DIM))
+    rights = [f"role {server.user}"]
+    rights += ["superuser"] if server.superuser else []
+    rights += ["bypasses row level security"] if server.bypass_rls else []
+    rights += [] if server.writable else ["can only read here"]
+    out.line(f"  {plain(', '.join(rights))}; a round trip takes {duration(round_trip)}")
+    marks = {"pass": (out.marks.ok, GOOD), "warn": (out.marks.warn, CAREFUL), "stop": (out.marks.bad, BAD)}
+    for check in checks:
+        mark, style = marks[check.level]
+        out.line("  ", (mark, style), f" {plain(check.name)}: {plain(check.meaning, 500)}")
+        if check.remedy:
+            out.line((f"      {plain(check.remedy, 500)}", DIM))
+
+
+def history(out: Output, look: Look) -> None:
+    """The ledger, newest first."""
+    if not look.runs:
+        out.line("no run is recorded in this database")
+    for run in look.runs:
+        good = run.outcome == "committed"
+        mark, style = (out.marks.ok, GOOD) if good else (out.marks.bad, BAD)
+        out.line(
+            (mark, style),
+            f" {_moment(run.finished_at)}  {_run_name(run):<16} ",
+            (f"{plain(run.outcome):<10}", style),
+            f" {duration(run.seconds):>8}  {run.statements:>4} statements  ",
+            (plain(f"{run.operator}@{run.client_host}  {run.bundle} {run.version} {run.checksum[:8]}"), DIM),
+        )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

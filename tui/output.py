@@ -1,0 +1,145 @@
+"""Where a command's words go: results to standard output, progress and notices to standard error."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import IO, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tui.core.text import Glyphs, glyphs, one_line, redact, visible
+from tui.exits import Exit, Stop
+
+Part = str | tuple[str, str]
+"""A piece of a line: text, or text and a style."""
+
+GOOD, BAD, CAREFUL, LIVE, DIM = "green", "red", "yellow", "blue", "dim"
+"""Colour means something or is not there (design: ui, rule 8). ANSI names, so that the terminal's own theme holds."""
+
+JSON_TEXT_LIMIT = 1_000_000
+
+
+def speaks_utf8(environ: Mapping[str, str]) -> bool:
+    """Whether the locale in `environ` is UTF-8. One that says nothing at all counts as UTF-8, as it does for Python.
+
+    Python hides a C locale: it sets LC_CTYPE=C.UTF-8 in its own environment (PEP 538), so LANG=C decides then.
+    """
+    chosen = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    if chosen == "C.UTF-8" and not environ.get("LC_ALL") and environ.get("LANG") in ("C", "POSIX"):
+        return False
+    return not chosen or _is_utf8(chosen)
+
+
+def _is_utf8(name: str) -> bool:
+    return "utf8" in name.lower().replace("-", "")
+
+
+class _Pipe:
+    """A text stream that falls silent when its reader has gone: what a run did decides the exit code, not that."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream: IO[str] | None = stream
+        self.encoding = stream.encoding or "utf-8"
+        self._terminal = stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write and flush. Raises Stop when standard output can not take it for another reason (a full disk)."""
+        if self._stream is not None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except OSError as error:
+                self._fail(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing to do: every write is flushed."""
+
+    def isatty(self) -> bool:
+        """Whether it was a terminal when it was opened."""
+        return self._terminal
+
+    def _fail(self, error: OSError) -> None:
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        # The interpreter flushes once more at its end and would complain there.
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - a device, not a file
+            os.dup2(nowhere.fileno(), stream.fileno())
+        if error.errno not in (errno.EPIPE, errno.EIO) and stream is sys.stdout:
+            raise Stop(Exit.USAGE, f"standard output can not be written: {error.strerror}") from None
+
+
+class Output:
+    """Both streams of a command. `marks` are its glyphs; `live`: standard error is a terminal that can be redrawn."""
+
+    def __init__(self, *, ascii_only: bool = False, results: IO[str] | None = None) -> None:
+        """`results` takes the place of standard output, for a command that writes its result to a file."""
+        self.ascii = ascii_only or not speaks_utf8(os.environ)
+        self.marks: Glyphs = glyphs(self.ascii)
+        self._out = _console(sys.stdout if results is None else results)
+        self._err = _console(sys.stderr)
+        self.live = self._err.is_terminal and not self._err.is_dumb_terminal
+
+    @property
+    def width(self) -> int:
+        """Cells of a line on standard error's terminal."""
+        return self._err.width
+
+    def line(self, *parts: Part) -> None:
+        """One line of the result. Parts hold our own words or text that went through `core.text`."""
+        self._out.print(Text.assemble(*parts))
+
+    def text(self, text: str) -> None:
+        """A finished text of the result, as it is."""
+        self._out.file.write(text if text.endswith("\n") else text + "\n")
+
+    def json(self, document: Mapping[str, Any]) -> None:
+        """The one JSON object of a command: UTF-8 always, for where the stream is something else it is plain ASCII."""
+        self.text(encode(document, ascii_only=not _is_utf8(self._out.file.encoding)))
+
+    def notice(self, *parts: Part) -> None:
+        """One line on standard error."""
+        self._err.print(Text.assemble(*parts))
+
+    def redraw(self, text: str) -> None:
+        """Replace the current line of standard error's terminal; does nothing where there is none to redraw."""
+        if self.live:
+            self._err.file.write("\r\x1b[K" + text)
+
+
+def encode(document: Mapping[str, Any], *, ascii_only: bool = False) -> str:
+    """`document` as indented JSON: texts cleaned and redacted, times as RFC 3339, seconds to the microsecond."""
+    return json.dumps(_clean(document), indent=2, ensure_ascii=ascii_only)
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """Outside text for one line of a screen: visible, no line breaks, no secrets, at most `limit` characters."""
+    return redact(one_line(text, limit))
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return redact(visible(value, limit=JSON_TEXT_LIMIT, newlines=True))
+        case float():
+            return round(value, 6)
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {key: _clean(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_clean(item) for item in value]
+        case _:
+            return value
+
+
+def _console(stream: IO[str]) -> Console:
+    # Lines are never wrapped: a pipe has no width, and a terminal wraps by itself without cutting what is copied.
+    return Console(file=_Pipe(stream), markup=False, highlight=False, emoji=False, soft_wrap=True)  # type: ignore[arg-type]
