@@ -30,7 +30,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One statement of the traffic, run in a transaction of its own as `role`.
 
-    The file sees the parameters %(name)s of its flow; a row it returns adds its columns to them.
+    The file names parameters as %(name)s; the columns of the first row it returns are parameters of what follows.
     """
 
     file: str
@@ -38,10 +38,12 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What users do `per_minute` times: `start`, a while of `seconds` (median, at most), some `steps`, one `finish`.
+    """What users do `per_minute` times: `start`, a while of `seconds` (median, most), `step`s, then `finish`.
 
-    It runs while every relation (`schema.table`, `schema.table.column`) in `requires` exists and none in `unless` does.
-    `outcomes` are the statuses it may end in with their weights; `names` what it may be called.
+    It runs while everything in `requires` (`schema.table` or `schema.table.column`) exists and nothing in `unless` does.
+    `prepare` runs when `start` returned no row. `outcomes` are the statuses it may end in with their weights; for those
+    in `troubles` an error text is drawn and `trouble` runs. Parameters: user, tenant, name, status, error (or null),
+    step, steps, level, roll (0 to 1, drawn anew), and the columns of `start`'s row.
     """
 
     name: str
@@ -49,24 +51,27 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: Action
     requires: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    names: tuple[str, ...] = ("",)
     prepare: Action | None = None
     step: Action | None = None
-    finish: Action | None = None
-    trouble: Action | None = None
-    seconds: tuple[float, float] = (1.0, 20.0)
     steps: tuple[int, int] = (0, 0)
+    finish: Action | None = None
+    seconds: tuple[float, float] = (1.0, 20.0)
     outcomes: dict[str, float] = {}
-    trouble_outcomes: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    trouble: Action | None = None
+    troubles: tuple[str, ...] = ()
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who makes the traffic and what it is; `users` is the query for those who may act."""
+    """Who makes the traffic and what it is.
+
+    `login` signs in; `users` returns those who may act, a row (user, tenant, claims) each; `errors` may go wrong.
+    """
 
     login: str
     users: Action
     flows: tuple[Flow, ...]
-    errors: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ("something went wrong",)
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
