@@ -40,7 +40,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What users do `per_minute` times: `start`, a while of `seconds` (median, most), `step`s, then `finish`.
 
-    It runs while everything in `requires` (`schema.table` or `schema.table.column`) exists and nothing in `unless` does.
+    It runs while all of `requires` (`schema.table` or `schema.table.column`) exists and nothing in `unless` does.
     `prepare` runs when `start` returned no row. `outcomes` are the statuses it may end in with their weights; for those
     in `troubles` an error text is drawn and `trouble` runs. Parameters: user, tenant, name, status, error (or null),
     step, steps, level, roll (0 to 1, drawn anew), and the columns of `start`'s row.
