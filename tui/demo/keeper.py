@@ -170,7 +170,7 @@ class _Keeper:
     def _do(self, request: Request) -> None:
         match request:
             case Create():
-                apply = self._ask if request.ask else apply_in_one_transaction(self._demo.parent / "PATCH.sql")
+                apply = self._ask if request.ask else apply_in_one_transaction(self._demo / self._manifest.patch)
                 self._databases(apply).create(request.database, request.state, request.template)
             case Drop():
                 self._databases(self._ask).drop(request.database)

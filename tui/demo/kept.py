@@ -15,10 +15,9 @@ from typing import IO, Self
 
 import msgspec
 
-import tui
 from tui.demo.home import DemoBusyError, DemoError, Home, child_environment, default_folder
 from tui.demo.keeper import Answer, Applied, Create, Drop, Ready, Request, StartTraffic
-from tui.demo.manifest import load_manifest
+from tui.demo.manifest import Manifest, load_manifest
 
 # The keeper itself allows each of its three children about ten seconds before it uses force.
 _LEAVING_PATIENCE = 30.0
@@ -57,8 +56,8 @@ class Kept:
         self.ready: Ready
 
     def __enter__(self) -> Self:
-        # -P and our own place on the path: a folder named `tui` where the operator stands must not be imported.
-        environment = child_environment({"PYTHONPATH": str(Path(tui.__file__).parent.parent)})
+        # -P and our own path: a folder named `tui` where the operator stands must not be imported instead of this one.
+        environment = child_environment({"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)})
         self._said = tempfile.TemporaryFile()
         their_requests, requests = os.pipe()
         answers, their_answers = os.pipe()
@@ -172,6 +171,20 @@ class Demo:
     folder: Path
     notes: tuple[str, ...]
 
+    @classmethod
+    def on(cls, kept: Kept, manifest: Manifest) -> Demo:
+        """The demo whose server and database `kept` holds."""
+        address, pooled = kept.ready.address, bool(kept.ready.address.pooler_port)
+        return cls(
+            dsn=address.dsn(manifest.owner, manifest.database, pooled=pooled),
+            direct_dsn=address.dsn(manifest.owner, manifest.database),
+            admin_dsn=address.admin_dsn(manifest.database),
+            pooled=pooled,
+            server_version=kept.ready.server_version,
+            folder=Path(kept.ready.folder),
+            notes=kept.ready.notes,
+        )
+
     def describe(self) -> str:
         """One line: which server, and whether a pooler stands before it."""
         route = "through PgBouncer in transaction mode" if self.pooled else "directly (no pgbouncer on this machine)"
@@ -189,7 +202,7 @@ def demo_database(
 ) -> Iterator[Demo]:
     """The demo of the bundle in folder `bundle`, its database made anew in `state`, for as long as the context lasts.
 
-    `apply` brings the migration in for the states that have it (given a direct DSN of the owner; None: PATCH.sql in one
+    `apply` brings the migration in for the states that have it (given a direct DSN of the owner; None: the patch in one
     transaction); `progress` is told in words what takes a while. Everything ends with the context, and also when this
     process dies in any way. Raises DemoError; DemoBusyError when another demo of this user runs.
     """
@@ -200,13 +213,4 @@ def demo_database(
         kept.create(manifest.database, state, apply=apply)
         if traffic and manifest.traffic:
             kept.start_traffic(manifest.database)
-        address, pooled = kept.ready.address, bool(kept.ready.address.pooler_port)
-        yield Demo(
-            dsn=address.dsn(manifest.owner, manifest.database, pooled=pooled),
-            direct_dsn=address.dsn(manifest.owner, manifest.database),
-            admin_dsn=address.admin_dsn(manifest.database),
-            pooled=pooled,
-            server_version=kept.ready.server_version,
-            folder=Path(kept.ready.folder),
-            notes=kept.ready.notes,
-        )
+        yield Demo.on(kept, manifest)

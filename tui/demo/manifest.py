@@ -82,6 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logins: tuple[str, ...]
     database: str
     roles: str
+    patch: str
     states: tuple[State, ...]
     traffic: Traffic | None = None
 
@@ -117,7 +118,7 @@ def load_manifest(folder: Path) -> Manifest:
 
 
 def _files(manifest: Manifest) -> list[str]:
-    files = [manifest.roles]
+    files = [manifest.roles]  # not the patch: most states do without it
     for state in manifest.states:
         files += [*state.superuser, *state.owner]
     if manifest.traffic:
