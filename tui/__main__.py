@@ -86,10 +86,9 @@ def _say(message: str, hint: str = "", *, cause: BaseException | None = None) ->
     from tui.core.text import one_line, redact
 
     if cause is not None:
-        from tui.crash import write_crash
+        from tui.crash import record
 
-        path = write_crash(cause)
-        hint = "; ".join(part for part in (hint, f"details are in {path}" if path else "") if part)
+        hint = "; ".join(part for part in (hint, f"details in {record(cause)}") if part)
     line = f"{message.rstrip('.')}; {hint}" if hint else message
     with suppress(OSError):  # nobody reads standard error any more: the exit code still says it
         print(f"patchdeck: {redact(one_line(line, 1000))}", file=sys.stderr, flush=True)

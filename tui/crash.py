@@ -6,7 +6,6 @@ import os
 import platform
 import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 
 import platformdirs
 
@@ -14,8 +13,8 @@ from tui import __version__
 from tui.core.text import redact
 
 
-def write_crash(error: BaseException) -> Path | None:
-    """Write `error`'s traceback to a new file of mode 0600 in the user's state folder; its path, None if it can not.
+def record(error: BaseException) -> str:
+    """Write `error`'s traceback to a new file of mode 0600 in the user's state folder; its path, or why there is none.
 
     Only code lines and redacted messages are kept: a local or an argument may hold a password.
     """
@@ -28,7 +27,7 @@ def write_crash(error: BaseException) -> Path | None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(body)
-    except OSError:
+    except OSError as failed:
         # A full disk or a missing home must not hide the error itself behind another one.
-        return None
-    return path
+        return f"no file ({failed.strerror})"
+    return str(path)

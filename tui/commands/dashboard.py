@@ -19,8 +19,7 @@ def dashboard(options: Options) -> int:
     # The screens are the slowest thing to load: everything that can be wrong has been told before.
     from tui.app import Settings, run_dashboard
 
-    settings = Settings(ascii=out.ascii, mouse=options.mouse, read_only=options.read_only)
-    return run_dashboard(session, settings)
+    return run_dashboard(session, Settings(ascii=out.ascii, mouse=options.mouse))
 
 
 def refuse_without_terminal(instead: str) -> None:
