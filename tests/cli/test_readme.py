@@ -1,0 +1,51 @@
+"""Every command of the README is run as it stands; the two that take the whole machine have tests of their own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import patchdeck
+from tests.support import ROOT, MakeDatabase
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line]
+
+ELSEWHERE = {
+    "make demo": "tests/cli/test_demo.py",
+    "make test": ".ci/run",
+    "python3 -m venv patchdeck-env": "tests/cli/test_wheel.py",
+    "patchdeck-env/bin/pip install .": "tests/cli/test_wheel.py",
+    "patchdeck demo --serve": "tests/cli/test_demo.py",
+}
+
+
+def test_each_command_is_run_somewhere() -> None:
+    ours = [line for line in LINES if line.startswith(("patchdeck ", "export ")) and line not in ELSEWHERE]
+    assert sorted([*ours, *ELSEWHERE]) == sorted(LINES)
+    assert all((ROOT / place).is_file() for place in ELSEWHERE.values())
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+def test_the_commands_for_a_real_project_work_in_their_order(make_database: MakeDatabase, tmp_path: Path) -> None:
+    database = make_database("legacy")
+    ran = []
+    for line in LINES:
+        if not line.startswith("patchdeck ") or line in ELSEWHERE:
+            continue
+        command, _, remark = line.partition("#")
+        wanted = re.search(r"exits (\d)", remark)
+        arguments = shlex.split(command.replace("--confirm postgres", f"--confirm {database.name}"))[1:]
+        done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path)
+        assert done.code == int(wanted[1] if wanted else 0), (line, done)
+        ran.append(arguments[0])
+    assert ran[-1] == "rollback"
+    assert (tmp_path / "patchdeck.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_what_it_shows_and_names_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
