@@ -31,7 +31,6 @@ import pytest
 
 from tests.support import DEMO, Cluster, Database, MakeDatabase, wait_for
 from tui.demo.kept import Kept
-from tui.demo.pooler import pooler_program
 from tui.demo.server import system_installations
 
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
@@ -84,9 +83,10 @@ def route(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def make_database(cluster: Cluster, route: str) -> Iterator[MakeDatabase]:
     """Make databases of the test's own; see the module's first lines."""
-    pooled = route == "pooled"
-    if pooled and not pooler_program():
-        how = "no pgbouncer on this machine; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
+    address, pooled = cluster.address, route == "pooled"
+    if pooled and not address.pooler_port:
+        how = "no pgbouncer runs; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
+        how += "".join(f"; {note}" for note in cluster.kept.ready.notes)
         if os.environ.get("CI") == "true":
             pytest.fail(how)
         pytest.skip(how)
@@ -96,7 +96,6 @@ def make_database(cluster: Cluster, route: str) -> Iterator[MakeDatabase]:
         name = f"test_{next(_numbers)}"
         made.append(name)
         cluster.kept.create(name, state, template=state)
-        address = cluster.address
         return Database(
             name=name,
             state=state,

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from tests.support import BUNDLE, DEMO, ask, wait_for
-from tui.demo.home import DemoBusyError, DemoError, Home
+from tui.demo.home import DemoBusyError, DemoError, Home, child_environment
 from tui.demo.kept import Demo, Kept, demo_database
 from tui.demo.manifest import load_manifest
 from tui.demo.pooler import pooler_program
@@ -273,6 +273,28 @@ def test_without_a_pooler_it_says_so(demo_folder: Path) -> None:
         assert demo.dsn == demo.direct_dsn
         assert "directly" in demo.describe()
         assert ask(demo.dsn, "select 1") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0o755, "unknown parameter"), *([(0o700, "can not run")] if as_root else [])]
+)
+def test_a_pooler_that_does_not_start_is_left_out_and_a_note_says_so(
+    demo_folder: Path, monkeypatch: pytest.MonkeyPatch, mode: int, said: str
+) -> None:
+    programs = demo_folder.with_name(f"{demo_folder.name}-programs")
+    programs.mkdir()
+    programs.chmod(0o755)
+    (programs / "pgbouncer").write_text("#!/bin/sh\necho 'FATAL unknown parameter' >&2; exit 1\n")
+    (programs / "pgbouncer").chmod(mode)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setattr("tui.demo.kept.child_environment", lambda extra: child_environment({"PATH": path, **extra}))
+    try:
+        with demo_at(demo_folder) as demo:
+            assert not demo.pooled
+            assert any("pgbouncer did not start" in note and said in note for note in demo.notes)
+            assert ask(demo.dsn, "select 1") == [(1,)]
+    finally:
+        shutil.rmtree(programs)
 
 
 def test_a_folder_whose_path_is_too_long_for_a_socket_gets_a_short_one_that_goes_away(demo_folder: Path) -> None:

@@ -180,13 +180,19 @@ class Home:
             raise DemoError(f"{command[0]} did not end within two minutes; its folder is {self.folder}") from None
 
     def spawn(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
-        """Start `command` as the server's account, its output to the file `log` (emptied first)."""
+        """Start `command` as the server's account, its output to the file `log` (emptied first). Raises DemoError."""
         with log.open("wb") as output:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
-                env=child_environment(), start_new_session=True,
-                user=self._user, group=self._group, extra_groups=self._extra_groups,
-            )  # fmt: skip
+            try:
+                return subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+                    env=child_environment(), start_new_session=True,
+                    user=self._user, group=self._group, extra_groups=self._extra_groups,
+                )  # fmt: skip
+            except OSError as error:
+                who = f"account {self.account.name}" if self.account else "this account"
+                raise DemoError(
+                    f"{Path(command[0]).name} did not start: {who} can not run {command[0]}: {error.strerror}"
+                ) from None
 
     def write(self, name: str, text: str, *, secret: bool = False, for_account: bool = False) -> Path:
         """Write `etc/NAME` whole or not at all; a secret is 0600 from its first byte, the account's if it reads it."""

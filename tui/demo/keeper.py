@@ -142,14 +142,15 @@ class _Keeper:
         cluster.start((self._demo / self._manifest.roles).read_text(encoding="utf-8"), self._progress)
         self._watched = (cluster,)
         program = pooler_program() if with_pooler else None
-        pooler_port = 0
-        if program:
-            pooler = Pooler(cluster, program)
+        pooler = Pooler(cluster, program) if program else None
+        if pooler:
             self._stack.callback(pooler.stop)
-            pooler.start()
-            pooler_port = pooler.port
-            self._watched = (cluster, pooler)
-        self._address = cluster.address(pooler_port)
+            try:
+                pooler.start()
+                self._watched = (cluster, pooler)
+            except DemoError as error:
+                notes.append(str(error))
+        self._address = cluster.address(pooler.port if pooler and pooler.running() else 0)
         return Ready(self._address, cluster.installation.version, str(self._home.folder), (*notes, *cluster.notes))
 
     def serve(self) -> None:
@@ -234,7 +235,7 @@ def main() -> int:
         except DemoBusyError as error:
             wire.say(Answer(error=str(error), busy=error.pid))
             return 1
-        except DemoError as error:
+        except (DemoError, OSError) as error:
             wire.say(Answer(error=str(error)))
             return 1
         wire.say(Answer(ready=ready))

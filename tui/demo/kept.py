@@ -187,7 +187,7 @@ class Demo:
 
     def describe(self) -> str:
         """One line: which server, and whether a pooler stands before it."""
-        route = "through PgBouncer in transaction mode" if self.pooled else "directly (no pgbouncer on this machine)"
+        route = "through PgBouncer in transaction mode" if self.pooled else "directly (no pgbouncer runs here)"
         return f"PostgreSQL {self.server_version}, {route}, in {self.folder}"
 
 

@@ -158,9 +158,10 @@ class Engine:
             await asyncio.sleep(_SURVEY_SECONDS)
 
     async def _keep_starting(self, flow: Flow) -> None:
-        """Start runs of one flow at random moments, with a slow tide and now and then a burst."""
+        """Start runs of one flow at random moments, with a slow tide (high at first) and now and then a burst."""
+        begun = time.monotonic()
         while True:
-            tide = 1 + 0.6 * math.sin(2 * math.pi * time.monotonic() / _TIDE_SECONDS)
+            tide = 1 + 0.5 * math.cos(2 * math.pi * (time.monotonic() - begun) / _TIDE_SECONDS)
             await asyncio.sleep(self._dice.expovariate(flow.per_minute * tide / 60))
             burst = _BURST_SIZE if self._dice.random() < _BURST_CHANCE else 1
             for _ in range(burst):
@@ -185,7 +186,8 @@ class Engine:
             row = await self._act(flow.start, parameters)
             if row is None and flow.prepare:
                 await self._act(flow.prepare, parameters)
-            elif flow.finish and row:
+                row = await self._act(flow.start, parameters)
+            if flow.finish and row:
                 await self._work(flow, flow.finish, {**parameters, **row})
         except psycopg.Error as error:
             self._log.say(flow.name, error)
