@@ -1,0 +1,265 @@
+"""The Textual app: wires the store to the screens, owns keys that work everywhere, signals and failures."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
+
+from tui.core.deck import Deck
+from tui.core.text import glyphs, one_line, redact, strip_controls
+from tui.crash import record
+from tui.exits import Exit
+from tui.poller import Pace, Poller
+from tui.screens.base import DeckScreen, WalkRequested, key_word
+from tui.screens.dashboard import Dashboard
+from tui.screens.help import HelpScreen, help_rows
+from tui.screens.palette import Command, Palette
+from tui.store import Changed, Notice, Store
+from tui.theme import DARK, themes
+from tui.widgets.lines import Lines
+
+TTY_CHECK_SECONDS = 5.0
+CLOSE_SECONDS = 0.3
+"""How long leaving waits for the connections: the terminal is given back within half a second of a signal."""
+EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the dashboard behaves; times in seconds."""
+
+    pace: Pace = field(default_factory=Pace)
+    ascii: bool = False
+    mouse: bool = True
+    read_only: bool = False
+    theme: str = DARK
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time and chance come from."""
+
+    now: Callable[[], datetime] = datetime.now
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+
+
+class StripControls(LineFilter):
+    """The last door before the terminal: no control character of a text passes, whoever forgot to clean it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments without control characters; none changes its width (they have none)."""
+        return [
+            one
+            if one.control or (one.text.isprintable() and one.text.isascii())
+            else one._replace(text=strip_controls(one.text))
+            for one in segments
+        ]
+
+
+class PatchdeckApp(App[None]):
+    """The dashboard on one deck."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "patchdeck"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", "Suspend", show=False)]
+
+    def __init__(self, deck: Deck, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        # NO_COLOR: Textual's own answer is greys; only its ansi mode sends no colour at all (facts: textual 4.9).
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.deck = deck
+        self.settings = settings or Settings()
+        self.clock = clock or Clock()
+        self.store = Store(self.post_message)
+        self.glyphs = glyphs(self.settings.ascii)
+        self.animation_level = "none"
+        self._strip_controls = StripControls()
+        self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
+        self._dashboard = Dashboard(
+            deck,
+            self.store,
+            self.glyphs,
+            read_only=self.settings.read_only or deck.destination.read_only,
+            refresh=self.settings.pace.refresh,
+            monotonic=self.clock.monotonic,
+        )
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = self.settings.theme
+
+    def get_default_screen(self) -> Screen[None]:
+        """The dashboard is the first thing painted, before any answer of the database."""
+        return self._dashboard
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, and the last door."""
+        return (*super().get_line_filters(), self._strip_controls)
+
+    def get_loading_widget(self) -> Widget:
+        """Nothing that moves: Textual's indicator sends 51 kB/s (facts: textual 3.3)."""
+        return Lines()
+
+    def on_mount(self) -> None:
+        """Start asking, and be ready to be told to stop."""
+        self.set_class(self.settings.ascii, "-ascii")
+        self._dashboard.clock.tick(self.clock.now())
+        self.set_interval(1.0, self._tick)
+        self.set_interval(TTY_CHECK_SECONDS, self._check_terminal)
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
+        loop = asyncio.get_running_loop()
+        for number, code in EXIT_CODES.items():
+            with suppress(RuntimeError, ValueError):  # not the main thread: signals are somebody else's
+                loop.add_signal_handler(number, self._leave, code)
+        self._start_polling()
+
+    def on_changed(self, message: Changed) -> None:
+        """Tell every screen, also those beneath: what is uncovered is up to date."""
+        message.stop()
+        parts = self.store.take()
+        for screen in self.screen_stack:
+            if isinstance(screen, DeckScreen):
+                screen.changed(parts)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that failed is neither silent nor the end of the app."""
+        if event.state is not WorkerState.ERROR or event.worker.error is None:
+            return
+        error = event.worker.error
+        path = record(error)
+        text = one_line(redact(f"{type(error).__name__}: {error}"), 200)
+        if event.worker.group == "poll":
+            self.store.stopped(text, f"r starts again; details: {path}")
+        else:
+            self.store.tell(Notice(text, f"details: {path}"))
+
+    def on_walk_requested(self, message: WalkRequested) -> None:
+        """Open the walkthrough; when it is left the database is looked at again."""
+        from tui.screens.walkthrough import WalkthroughScreen
+
+        screen = WalkthroughScreen(self.deck, message.action, self.store.look, self.glyphs)
+        self.push_screen(screen, lambda _: self._poller.look_now())
+
+    def action_look_now(self) -> None:
+        """Look at the catalog again."""
+        self._poller.look_now()
+        self._say("looking again")
+
+    def action_retry(self) -> None:
+        """Connect again now, whatever was waited for."""
+        self._poller.retry_now()
+        self._start_polling()
+
+    def action_pause(self) -> None:
+        """Stop asking, or go on."""
+        self.store.pause(not self.store.paused)
+        self._poller.resume()
+        self._say("paused: space goes on" if self.store.paused else "going on")
+
+    def action_help(self) -> None:
+        """Show the keys of the screen beneath."""
+        self.push_screen(HelpScreen(self.store, self.glyphs, help_rows(self.screen.active_bindings.values())))
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C does not quit: it is pressed by habit."""
+        self._say("q quits")
+
+    def action_palette(self) -> None:
+        """Offer what can be done now."""
+        screen = self.screen
+        if not isinstance(screen, DeckScreen):
+            return
+        own = [one for one in screen.active_bindings.values() if one.node in (screen, self) and one.binding.tooltip]
+        commands = [
+            Command(one.binding.action, one.binding.description, one.binding.tooltip, key_word(one.binding.key))
+            for one in {one.binding.action: one for one in reversed(own)}.values()
+            if one.enabled and not screen.reason_against(one.binding.action) and one.binding.action != "app.palette"
+        ][::-1]
+        commands += [
+            Command(f"app.theme('{theme.name}')", f"Theme {theme.name}", "Other colours, the same meaning", "")
+            for theme in themes()
+            if theme.name != self.theme
+        ]
+
+        def run(action: str | None) -> None:
+            if action is not None:
+                self.call_later((screen.focused or screen).run_action, action)
+
+        self.push_screen(Palette(self.glyphs, commands), run)
+
+    def action_theme(self, name: str) -> None:
+        """Other colours, the same meaning."""
+        self.theme = name
+
+    def _start_polling(self) -> None:
+        if not any(worker.group == "poll" and worker.is_running for worker in self.workers):
+            self.run_worker(self._poller.run(), name="poll", group="poll", exclusive=True, exit_on_error=False)
+
+    def _say(self, text: str) -> None:
+        if isinstance(self.screen, DeckScreen):
+            self.screen.say(text)
+
+    def _tick(self) -> None:
+        self._dashboard.clock.tick(self.clock.now())
+        self._dashboard.tick()
+
+    def _check_terminal(self) -> None:
+        """A terminal that is gone without a signal would leave us spinning (facts: terminal-costs 0.4)."""
+        if not self.is_headless and not os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
+            self._leave(EXIT_CODES[signal.SIGHUP])
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect of ours ends the app with one line and a file, never with locals on the screen: they hold data."""
+        self._return_code = Exit.DEFECT
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        path = record(error)
+        text = one_line(redact(f"{type(error).__name__}: {error}"), 300)
+        self._exit_renderables.append(Text(f"patchdeck: a defect in patchdeck: {text}; details: {path}"))
+        self._close_messages_no_wait()
+
+
+async def _run(deck: Deck, settings: Settings) -> int:
+    app = PatchdeckApp(deck, settings)
+    try:
+        await app.run_async(mouse=settings.mouse)
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await deck.close()
+    return app.return_code or 0
+
+
+def run_dashboard(deck: Deck, settings: Settings) -> int:
+    """Open the dashboard until it is left. Returns the exit code: 0, or 128 + the signal that ended it."""
+    try:
+        return asyncio.run(_run(deck, settings))
+    except OSError as error:
+        # The terminal is gone: there is nobody left to tell, and what we wrote to it failed.
+        if error.errno != errno.EIO:
+            raise
+        return EXIT_CODES[signal.SIGHUP]

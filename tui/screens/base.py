@@ -1,0 +1,159 @@
+"""What our screens share: they hear of changes in the store, say one line, and tell when the terminal is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from tui.core.text import Glyphs, fit
+from tui.store import Part, Store
+from tui.theme import Role
+from tui.widgets.footer import Entry, Footer
+from tui.widgets.lines import Lines, line
+
+MIN_WIDTH, MIN_HEIGHT = 60, 20
+KEY_WORDS = {
+    "question_mark": "?",
+    "slash": "/",
+    "ctrl+p": "^p",
+    "escape": "esc",
+    "upper_n": "N",
+    "upper_g": "G",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "shift-tab",
+}
+SAY_SECONDS = 6.0
+
+
+def key_word(key: str) -> str:
+    """A key as it is written on a keyboard."""
+    return KEY_WORDS.get(key, key.replace("ctrl+", "^"))
+
+
+class WalkRequested(Message):
+    """The operator wants to walk through an action."""
+
+    def __init__(self, action: Literal["apply", "rollback"]) -> None:
+        super().__init__()
+        self.action = action
+
+
+class TooSmall(Lines):
+    """Covers the screen when there is no room for it."""
+
+    DEFAULT_CSS = "TooSmall { layer: cover; display: none; width: 100%; height: 100%; background: $background; }"
+
+
+class Hint(Lines):
+    """One line above the footer: the last thing said, or what is worth knowing here."""
+
+    DEFAULT_CSS = "Hint { height: 1; padding: 0 1; }"
+
+
+class DeckScreen(Screen[None]):
+    """A screen over the store."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "app.help", "Help", tooltip="Every key that works here"),
+    ]
+    FOOTER_ORDER: ClassVar[Sequence[str]] = ()
+    """Actions in the order in which the footer offers them; actions bound with show=False are not offered."""
+    KEEP: ClassVar[frozenset[str]] = frozenset(("app.help", "app.quit", "app.back"))
+
+    def __init__(self, store: Store, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.store, self.glyphs = store, glyphs
+        self.hint = Hint()
+        self.footer = Footer()
+        self._small = TooSmall()
+        self._said = 0
+
+    def changed(self, parts: frozenset[Part]) -> None:
+        """Parts of the store differ from what this screen shows."""
+
+    def tick(self) -> None:
+        """A second has passed."""
+
+    def resting_hint(self) -> tuple[str, Role]:
+        """What the hint line says while nothing was said."""
+        return ("", "dim")
+
+    def reason_against(self, action: str) -> str:
+        """Why `action` does not work now, "" when it does."""
+        return ""
+
+    def say(self, text: str, role: Role = "text") -> None:
+        """Say one line for some seconds."""
+        self._said += 1
+        said = self._said
+        self._hint(text, role)
+
+        def over() -> None:
+            if said == self._said:
+                self._said = 0
+                self.rest()
+
+        self.set_timer(SAY_SECONDS, over)
+
+    def rest(self) -> None:
+        """Show the resting hint, unless something was just said."""
+        if not self._said:
+            self._hint(*self.resting_hint())
+
+    def refresh_footer(self) -> None:
+        """Offer what works here and now."""
+        self.footer.put(tuple(self._entries()))
+
+    def on_mount(self) -> None:
+        """The first paint shows what is known, which may be nothing."""
+        self.mount(self._small)
+        self.refresh_footer()
+        self.rest()
+
+    def on_descendant_focus(self) -> None:
+        """Other keys work on another widget."""
+        self.call_after_refresh(self.refresh_footer)
+
+    def on_footer_pressed(self, event: Footer.Pressed) -> None:
+        """A click on the footer is the key."""
+        self.call_later(self.run_action, event.action)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Too small is said in one line."""
+        width, height = event.size
+        small = width < MIN_WIDTH or height < MIN_HEIGHT
+        self._small.display = small
+        if small:
+            text = f"{width}x{height} is too small, {MIN_WIDTH}x{MIN_HEIGHT} is needed"
+            self._small.show((line((fit(text, width), "warn")),))
+
+    def _hint(self, text: str, role: Role) -> None:
+        self.hint.show((line((fit(text, max(1, self.size.width - 2)), role)),) if text else ())
+
+    def _entries(self) -> Iterator[Entry]:
+        bound: dict[str, Binding] = {}
+        for active in self.active_bindings.values():
+            if active.binding.show and active.enabled:
+                bound.setdefault(active.binding.action, active.binding)
+        order = [action for action in self.FOOTER_ORDER if action in bound]
+        order += [action for action in bound if action not in order and action not in self.KEEP]
+        order += [action for action in bound if action in self.KEEP and action not in order]
+        for action in order:
+            binding = bound[action]
+            yield Entry(
+                key=binding.key_display or key_word(binding.key),
+                word=binding.description,
+                action=action,
+                off=bool(self.reason_against(action)),
+                keep=action in self.KEEP,
+            )

@@ -1,0 +1,181 @@
+"""The detail of one checklist row: every check, and the expected and the live definition of the marked one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tui.core.check import Check
+from tui.core.checklist import TableSummary
+from tui.core.text import Glyphs, fit, one_line, visible
+from tui.screens.base import DeckScreen
+from tui.store import Part, Store
+from tui.theme import Role
+from tui.widgets.band import WIDE
+from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of, mark
+from tui.widgets.frame import Frame
+from tui.widgets.lines import Line, Span, Spans, line, width_of, wrap
+from tui.widgets.reader import Reader
+from tui.widgets.table import Column, LineTable, Row
+
+COLUMNS = (Column("", 1), Column("kind", 11), Column("name", 0), Column("state", 10))
+_TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+class DetailScreen(DeckScreen):
+    """Checks above, the marked check's definitions below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
+        Binding("y", "copy", "Copy", tooltip="Copy the expected and the live definition"),
+        Binding("n", "problem(1)", "Next problem", tooltip="Go to the next check that fails"),
+        Binding(
+            "N,upper_n", "problem(-1)", "Previous problem", show=False, tooltip="Go to the check before that fails"
+        ),
+        Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
+        Binding("tab,shift+tab", "app.focus_next", "Definitions", show=False, tooltip="Between checks and definitions"),
+        Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
+    ]
+    AUTO_FOCUS = "#detail-checks"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
+        (0, "-narrow"),
+        (WIDE, "-wide"),
+    ]
+
+    def __init__(self, store: Store, glyphs: Glyphs, summary: TableSummary) -> None:
+        super().__init__(store, glyphs)
+        self._summary = summary
+        self._checks: dict[str, Check] = {}
+        self.table = LineTable(COLUMNS, glyphs, header=False, id="detail-checks")
+        self.reader = Reader(glyphs, id="detail-pair")
+        self.list_frame = Frame(one_line(bare(summary.name), 80), id="detail-list")
+        self.pair_frame = Frame("", id="detail-definitions")
+
+    def compose(self) -> ComposeResult:
+        """Two frames, one above the other."""
+        with self.list_frame:
+            yield self.table
+        with self.pair_frame:
+            yield self.reader
+        yield self.hint
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Show the checks; the first that fails is marked."""
+        self.changed(frozenset(("look",)))
+        first = next((row.key for row in self.table.listed if row.failing), None)
+        if first:
+            self.table.go(first)
+
+    def changed(self, parts: frozenset[Part]) -> None:
+        """A new look brings new checks; the marked one stays marked."""
+        look = self.store.look
+        if "look" not in parts or look is None:
+            return
+        checks = checks_of(look.checks, self._summary)
+        self._checks = {f"{check.object} {check.name}": check for check in checks}
+        self.table.set_rows([self._row(key, check) for key, check in self._checks.items()])
+        held = sum(check.ok for check in checks)
+        self.list_frame.title(f"{one_line(bare(self._summary.name), 80)} · {held} of {len(checks)} hold")
+        self.list_frame.broken(any(row.failing for row in self.table.rows))
+        self._show_pair(from_top=False)
+
+    def on_line_table_moved(self) -> None:
+        """Other definitions."""
+        self._show_pair(from_top=True)
+
+    def action_problem(self, step: int) -> None:
+        """Go to the next check that fails."""
+        if not self.table.go_failing(step):
+            self.say("nothing fails here", "ok")
+
+    def action_failing(self) -> None:
+        """Show only what fails, or everything again."""
+        self.table.narrow(failing_only=not self.table.failing_only)
+        self.rest()
+
+    def resting_hint(self) -> tuple[str, Role]:
+        """What narrows the checks down."""
+        return ("failing only · f shows all", "live") if self.table.failing_only else ("", "dim")
+
+    def action_copy(self) -> None:
+        """Copy both definitions; what is copied is cleaned, for pasting is not."""
+        check = self._checks.get(self.table.key or "")
+        if check is None:
+            return
+        self.app.copy_to_clipboard(pair_text(check))
+        self.say(f"copied: {check.object} {one_line(bare(check.name), 60)}")
+
+    def _row(self, key: str, check: Check) -> Row:
+        sign = mark(check.outcome, self.glyphs)
+        return Row(
+            key=key,
+            cells=(
+                sign,
+                (check.object, "dim"),
+                (one_line(bare(check.name), 200), "text"),
+                (OUTCOME_WORDS[check.outcome], sign[1]),
+            ),
+            search=check.name.lower(),
+            failing=not check.ok,
+        )
+
+    def _show_pair(self, *, from_top: bool) -> None:
+        check = self._checks.get(self.table.key or "")
+        if check is None:
+            return
+        self.pair_frame.title(f"{check.object} {one_line(bare(check.name), 80)}")
+        wide = self.size.width >= WIDE
+        self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide), from_top=from_top)
+
+
+def pair_text(check: Check) -> str:
+    """Both definitions as text to paste."""
+    parts = [f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}"]
+    parts += [f"-- expected\n{check.expected}"] if check.expected else []
+    parts += [f"-- live\n{check.actual}"] if check.actual else []
+    return "\n".join(visible(part, newlines=True) for part in parts)
+
+
+def pair_lines(check: Check, cells: int, glyphs: Glyphs, *, beside: bool) -> list[Line]:
+    """What a miss means, then both definitions with their difference marked."""
+    sign, role = mark(check.outcome, glyphs)
+    lines = [line((f"{sign} {OUTCOME_WORDS[check.outcome]}", role))]
+    if check.why:
+        lines += [Line(part) for part in wrap(((visible(check.why), "text"),), cells)]
+    lines.append(Line())
+    expected, actual = differences(visible(check.expected, newlines=True), visible(check.actual, newlines=True))
+    left = expected or (("nothing", "dim"),)
+    right = actual or (("nothing", "dim"),)
+    if not beside:
+        lines += [line(("expected", "dim")), *(Line(part) for part in wrap(left, cells)), Line()]
+        return [*lines, line(("live", "dim")), *(Line(part) for part in wrap(right, cells))]
+    half = (cells - 3) // 2
+    lines.append(line((fit("expected", half + 3), "dim"), ("live", "dim")))
+    for one, other in zip_longest(wrap(left, half), wrap(right, half), fillvalue=()):
+        lines.append(Line((*one, (" " * (half + 3 - width_of(one)), "text"), *other)))
+    return lines
+
+
+def differences(expected: str, actual: str) -> tuple[Spans, Spans]:
+    """Both texts with the words that differ marked."""
+    if not expected or not actual:
+        return (((expected, "text"),) if expected else (), ((actual, "text"),) if actual else ())
+    left, right = _TOKENS.findall(expected), _TOKENS.findall(actual)
+    mine: list[Span] = []
+    theirs: list[Span] = []
+    for tag, a0, a1, b0, b1 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        role: Role = "text" if tag == "equal" else "changed"
+        mine += _span(left[a0:a1], role)
+        theirs += _span(right[b0:b1], role)
+    return tuple(mine), tuple(theirs)
+
+
+def _span(tokens: Sequence[str], role: Role) -> list[Span]:
+    return [("".join(tokens), role)] if tokens else []

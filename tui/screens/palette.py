@@ -1,0 +1,93 @@
+"""The palette: everything that can be done now, found by typing a part of its name.
+
+Textual's own palette parses markup in what it lists and shows a loading indicator that sends 51 kB/s (facts: textual
+3.3), so this one is a filtered table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tui.core.text import Glyphs
+from tui.widgets.frame import Frame
+from tui.widgets.table import Column, LineTable, Row
+
+COLUMNS = (Column("name", 20), Column("what", 0), Column("key", 8, "right"))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that can be done: the action it runs, its name, what it does, its key."""
+
+    action: str
+    name: str
+    what: str
+    key: str
+
+
+class Palette(ModalScreen[str | None]):
+    """Type, move, enter. Dismisses with the action, None on escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", tooltip="Close the palette"),
+        Binding("up", "move(-1)", "Up", show=False, priority=True),
+        Binding("down", "move(1)", "Down", show=False, priority=True),
+    ]
+    AUTO_FOCUS = "#palette-input"
+
+    def __init__(self, glyphs: Glyphs, commands: Sequence[Command]) -> None:
+        super().__init__()
+        self._commands = tuple(commands)
+        self._input = Input(id="palette-input", placeholder="what to do", compact=True)
+        self._input.cursor_blink = False
+        self._table = LineTable(COLUMNS, glyphs, header=False, id="palette-table")
+
+    def compose(self) -> ComposeResult:
+        """A line to type in above what fits it."""
+        with Frame("Palette", id="palette-frame"):
+            yield self._input
+            yield self._table
+
+    def on_mount(self) -> None:
+        """List everything."""
+        self._table.can_focus = False
+        self._table.set_rows(
+            [
+                Row(
+                    key=command.action,
+                    cells=((command.name, "text"), (command.what, "dim"), (command.key, "live")),
+                    search=f"{command.name} {command.what}".lower(),
+                )
+                for command in self._commands
+            ],
+            empty="nothing of that name can be done now",
+        )
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list down."""
+        event.stop()
+        self._table.narrow(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Do what is marked."""
+        if self._table.key is not None:
+            self.dismiss(self._table.key)
+
+    def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
+        """Do what was clicked."""
+        self.dismiss(event.key)
+
+    def action_move(self, step: int) -> None:
+        """Move the mark while the line keeps the keys."""
+        self._table.action_move(step)
+
+    def action_leave(self) -> None:
+        """Do nothing."""
+        self.dismiss(None)

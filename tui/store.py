@@ -1,0 +1,214 @@
+"""The one place that holds what screens show: frozen snapshots in, changes out.
+
+Times here are seconds of a monotonic clock that the caller passes in, so that everything is pure and testable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from textual.message import Message
+
+from tui.core.deck import Problem
+from tui.core.look import Look, Server
+from tui.core.panels import ErrorsPanel, ExecutionsPanel, Panels
+
+Part = Literal["connection", "look", "executions", "errors", "paused", "notice"]
+ALL_PARTS: frozenset[Part] = frozenset(("connection", "look", "executions", "errors", "paused", "notice"))
+
+FIRST_RETRIES = (0.25, 0.5, 1.0)
+"""Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
+RETRY_CAP = 30.0
+RTT_STEP = 0.25
+"""A shown round trip moves only when it changed by this share: a number that trembles says nothing and costs bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """The first connection is being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Connected; `rtt` is the round trip to show, in seconds."""
+
+    server: Server
+    rtt: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """Not connected; tried again by itself. `since` and `next_at` are monotonic seconds, `attempt` counts from 1."""
+
+    attempt: int
+    since: float
+    next_at: float
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthFailed:
+    """The sign-in was refused: never tried again by itself (facts: migrations A3, a circuit breaker would close)."""
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Asking stopped for a reason that trying again does not mend."""
+
+    reason: str
+    hint: str
+
+
+Connection = Connecting | Connected | Reconnecting | AuthFailed | Stopped
+
+
+def backoff(attempt: int, jitter: float) -> float:
+    """Seconds to wait before attempt `attempt` (from 1); `jitter` in 0..1 spreads clients by up to a quarter."""
+    if attempt <= len(FIRST_RETRIES):
+        return FIRST_RETRIES[attempt - 1]
+    delay = min(RETRY_CAP, 2.0 ** (attempt - len(FIRST_RETRIES)))
+    return delay * (1 - 0.25 * jitter)
+
+
+def after_problem(state: Connection, problem: Problem, now: float, jitter: float) -> Connection:
+    """The connection state after a failed attempt to connect or a lost line.
+
+    A query that failed on a connection that stands is not a loss: that is `lost_line`'s to tell.
+    """
+    if problem.kind == "auth":
+        return AuthFailed(problem.message, problem.hint)
+    if not problem.retry:
+        return Stopped(problem.message, problem.hint)
+    attempt, since = (state.attempt + 1, state.since) if isinstance(state, Reconnecting) else (1, now)
+    return Reconnecting(attempt, since, now + backoff(attempt, jitter), problem.message, problem.hint)
+
+
+def lost_line(problem: Problem) -> bool:
+    """Whether the problem means that the connection is gone, and not only that one question failed."""
+    return problem.kind not in ("query", "timeout")
+
+
+class Changed(Message):
+    """Parts of the store differ from what was shown. A newer one replaces an older one that waits, so that a slow
+    terminal skips to the newest.
+    """
+
+    def __init__(self, parts: frozenset[Part]) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def can_replace(self, message: Message) -> bool:
+        """Every message names all parts not yet taken, so the newest says everything."""
+        return isinstance(message, Changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a query or a worker had to report: shown until it is over, never in the way of the data."""
+
+    text: str
+    hint: str = ""
+
+
+class Store:
+    """What screens show. `post` is called with one `Changed` whenever something differs, never when nothing does."""
+
+    def __init__(self, post: Callable[[Changed], object]) -> None:
+        self._post = post
+        self._pending: frozenset[Part] = frozenset()
+        self.connection: Connection = Connecting()
+        self.look: Look | None = None
+        self.look_at = 0.0
+        self.executions: ExecutionsPanel | None = None
+        self.errors: ErrorsPanel | None = None
+        self.panels_at = 0.0
+        self.taken_at: datetime | None = None
+        """The server's clock at `panels_at`."""
+        self.paused = False
+        self.notice: Notice | None = None
+
+    def take(self) -> frozenset[Part]:
+        """The parts that differ since the last call."""
+        parts, self._pending = self._pending, frozenset()
+        return parts
+
+    def server_time(self, now: float) -> datetime | None:
+        """The server's clock at monotonic second `now`, None before the first answer."""
+        return None if self.taken_at is None else self.taken_at + timedelta(seconds=now - self.panels_at)
+
+    def connected(self, server: Server, rtt: float | None = None) -> None:
+        """Connected to `server`, with the newest measured round trip in seconds."""
+        new = server.rtt if rtt is None else rtt
+        old = self.connection.rtt if isinstance(self.connection, Connected) else 0.0
+        shown = old if old and abs(new - old) <= RTT_STEP * old else new
+        # The server's own measure moves with every look: it must not make equal servers differ.
+        self._turn(Connected(replace(server, rtt=0.0), shown))
+
+    def failed(self, problem: Problem, now: float, jitter: float) -> None:
+        """The line is lost or could not be had."""
+        self._turn(after_problem(self.connection, problem, now, jitter))
+
+    def stopped(self, reason: str, hint: str) -> None:
+        """Asking has ended for a reason of our own."""
+        self._turn(Stopped(reason, hint))
+
+    def connecting(self) -> None:
+        """A connection is asked for by the operator."""
+        self._turn(Connecting())
+
+    def put_look(self, look: Look, now: float) -> None:
+        """A new look; its time and the server's changing measures alone are no change."""
+        old, self.look_at = self.look, now
+        self.look = look
+        if old is None or _comparable(old) != _comparable(look):
+            self._differs("look")
+
+    def put_panels(self, panels: Panels, now: float) -> bool:
+        """New panels. Returns whether the source of one changed, which means that the catalog did."""
+        other = False
+        self.panels_at, self.taken_at = now, panels.taken_at
+        if panels.executions != self.executions:
+            other |= self.executions is not None and _source(self.executions) != _source(panels.executions)
+            self.executions = panels.executions
+            self._differs("executions")
+        if panels.errors != self.errors:
+            other |= self.errors is not None and _source(self.errors) != _source(panels.errors)
+            self.errors = panels.errors
+            self._differs("errors")
+        return other
+
+    def pause(self, paused: bool) -> None:
+        """Whether asking is paused."""
+        if paused != self.paused:
+            self.paused = paused
+            self._differs("paused")
+
+    def tell(self, notice: Notice | None) -> None:
+        """What a query or worker had to report; None when it is over."""
+        if notice != self.notice:
+            self.notice = notice
+            self._differs("notice")
+
+    def _turn(self, connection: Connection) -> None:
+        if connection != self.connection:
+            self.connection = connection
+            self._differs("connection")
+
+    def _differs(self, part: Part) -> None:
+        self._pending |= {part}
+        self._post(Changed(self._pending))
+
+
+def _comparable(look: Look) -> tuple[object, ...]:
+    return (look.checks, look.verdict, look.runs, replace(look.server, rtt=0.0))
+
+
+def _source(panel: ExecutionsPanel | ErrorsPanel) -> tuple[str, str, str]:
+    return (panel.title, panel.waits_for, panel.note)

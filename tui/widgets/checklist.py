@@ -1,0 +1,202 @@
+"""The checklist: one row per table and per other object of the bundle, and the checks of the marked row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from textual.app import ComposeResult
+
+from tui.core.check import Check
+from tui.core.checklist import TableSummary
+from tui.core.text import Glyphs, fit, one_line
+from tui.theme import Role
+from tui.widgets.frame import Frame
+from tui.widgets.lines import Line, Lines, Span, clip, line
+from tui.widgets.table import Column, LineTable, Row
+
+Sort = Literal["expected", "name", "worst"]
+SORTS: tuple[Sort, ...] = ("expected", "name", "worst")
+SORT_WORDS = {"expected": "order of the bundle", "name": "by name", "worst": "worst first"}
+
+WIDE_COLUMNS = (
+    Column("", 1),
+    Column("table", 0),
+    Column("columns", 7, "right"),
+    Column("RLS", 3),
+    Column("policies", 8, "right"),
+    Column("idx", 5, "right"),
+    Column("trig", 4, "right"),
+)
+NARROW_COLUMNS = (
+    Column("", 1),
+    Column("table", 0),
+    Column("cols", 5, "right"),
+    Column("RLS", 3),
+    Column("pol", 4, "right"),
+    Column("idx", 5, "right"),
+    Column("trg", 4, "right"),
+)
+
+NOTHING: Span = ("", "dim")
+KIND_WORDS = {"publication": "realtime"}
+
+OUTCOME_WORDS = {
+    "ok": "holds",
+    "missing": "missing",
+    "differs": "differs",
+    "unexpected": "unexpected",
+    "finding": "finding",
+    "leak": "LEAK",
+    "not_proven": "not proven",
+}
+"""Outcomes in the words a person reads."""
+
+
+def mark(outcome: str, glyphs: Glyphs) -> Span:
+    """The mark of an outcome with its meaning."""
+    if outcome == "ok":
+        return (glyphs.ok, "ok")
+    if outcome == "not_proven":
+        return (glyphs.unknown, "warn")
+    return (glyphs.bad, "bad")
+
+
+def bare(name: str) -> str:
+    """A qualified name without the schema everything is in."""
+    return name.removeprefix("public.")
+
+
+def summary_row(summary: TableSummary, glyphs: Glyphs) -> Row:
+    """One object as a row: counts that are complete are quiet, a lacking one is in the broken colour."""
+    failing = summary.problems > 0
+    name: Role = "strong" if failing else "text" if summary.exists else "dim"
+    rls = NOTHING
+    if summary.rls is not None:
+        rls = ("on", "text") if summary.rls else ("off", "bad")
+    elif summary.kind == "table":
+        rls = (glyphs.none, "dim")
+    shares = (summary.columns, summary.policies, summary.indexes, summary.triggers)
+    columns, *others = [_share(pair, glyphs) if summary.kind == "table" else NOTHING for pair in shares]
+    kind = "" if summary.kind == "table" else f" · {KIND_WORDS.get(summary.kind, summary.kind)}"
+    return Row(
+        key=f"{summary.kind} {summary.name}",
+        cells=(mark(summary.outcome, glyphs), (one_line(bare(summary.name), 120) + kind, name), columns, rls, *others),
+        search=summary.name.lower(),
+        failing=failing,
+    )
+
+
+def _share(pair: tuple[int, int], glyphs: Glyphs) -> Span:
+    held, expected = pair
+    if not expected:
+        return (glyphs.none, "dim")
+    return (f"{held}/{expected}", "text" if held == expected else "bad!")
+
+
+def arrange(summaries: Sequence[TableSummary], sort: Sort) -> tuple[TableSummary, ...]:
+    """The summaries in the order asked for."""
+    if sort == "name":
+        return tuple(sorted(summaries, key=lambda summary: bare(summary.name)))
+    if sort == "worst":
+        return tuple(sorted(summaries, key=lambda summary: -summary.problems))
+    return tuple(summaries)
+
+
+def checks_of(checks: Sequence[Check], summary: TableSummary) -> tuple[Check, ...]:
+    """The checks behind a row: a table's own and all that hang on it, or those of the one object."""
+    return tuple(
+        check
+        for check in checks
+        if check.table == summary.name or (check.object == summary.kind and check.name == summary.name)
+    )
+
+
+def check_lines(check: Check, cells: int, glyphs: Glyphs) -> list[Line]:
+    """A check in one line, and below it, when it fails, what a miss means."""
+    sign, role = mark(check.outcome, glyphs)
+    said = check.actual if check.outcome == "unexpected" else check.expected
+    head: list[Span] = [
+        (f"{sign} ", role),
+        (fit(check.object, 11), "dim"),
+        (f"{one_line(bare(check.name), 60)}  ", "text"),
+    ]
+    if check.ok:
+        head.append((one_line(said, 300), "dim"))
+        return [Line(clip(head, cells))]
+    head.append((OUTCOME_WORDS[check.outcome], role))
+    why = one_line(check.why, 400)
+    return [Line(clip(head, cells)), line((fit(f"  {why}", cells), "dim"))] if why else [Line(clip(head, cells))]
+
+
+class Checklist(Frame):
+    """The checklist with its frame."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__("Checklist", id=id)
+        self._glyphs = glyphs
+        self.table = LineTable(WIDE_COLUMNS, glyphs, id="checklist-table")
+        self.summaries: tuple[TableSummary, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The table alone."""
+        yield self.table
+
+    def show(self, summaries: Sequence[TableSummary], sort: Sort, *, empty: str, stale: bool, wide: bool) -> None:
+        """Show these summaries."""
+        self.summaries = arrange(summaries, sort)
+        self.table.set_columns(WIDE_COLUMNS if wide else NARROW_COLUMNS)
+        self.table.set_rows([summary_row(one, self._glyphs) for one in self.summaries], empty=empty, stale=stale)
+        tables = sum(summary.kind == "table" for summary in summaries)
+        failing = sum(summary.problems > 0 for summary in summaries)
+        title = f"Checklist · {tables} tables" if tables else "Checklist"
+        self.title(f"{title} · {failing} failing" if failing else title)
+
+    def summary(self, key: str | None) -> TableSummary | None:
+        """The summary of a row."""
+        return next((one for one in self.summaries if f"{one.kind} {one.name}" == key), None)
+
+
+class Checks(Frame):
+    """The checks of the marked row, failures first."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__("", id=id)
+        self._glyphs = glyphs
+        self.lines = Lines(id="checks-lines")
+        self._checks: tuple[Check, ...] = ()
+        self._stale = False
+
+    def compose(self) -> ComposeResult:
+        """Lines only: keys act on the checklist."""
+        yield self.lines
+
+    def show(self, name: str, checks: Sequence[Check], *, stale: bool) -> None:
+        """Show the checks of `name`."""
+        self._checks, self._stale = tuple(sorted(checks, key=_failures_first)), stale
+        failing = sum(not check.ok for check in checks)
+        self.title(one_line(bare(name), 48))
+        self.foot("enter: expected and live side by side" if checks else "")
+        self.broken(bool(failing) and not stale)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Other widths cut elsewhere."""
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = self.lines.content_size
+        if not width or not height:
+            return
+        shown: list[Line] = []
+        for check in self._checks:
+            shown += check_lines(check, width, self._glyphs)
+            if len(shown) >= height:
+                break
+        if self._stale:
+            shown = [Line(one.spans, "stale") for one in shown]
+        self.lines.show(shown[:height])
+
+
+def _failures_first(check: Check) -> int:
+    return 0 if check.outcome not in ("ok", "not_proven") else 1 if check.outcome == "not_proven" else 2

@@ -1,0 +1,75 @@
+"""The errors panel: how many, their course over the window, and the groups by count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tui.core.panels import ErrorGroup, ErrorsPanel
+from tui.core.text import Glyphs, age, count, one_line
+from tui.theme import Role
+from tui.widgets.lines import Groups
+from tui.widgets.panel import LivePanel
+from tui.widgets.table import Column, Row
+
+AGE_STEP = 10
+"""Seconds in which a shown age below a minute moves: it is an answer to "is it still going on?", not a stopwatch."""
+
+
+class Errors(LivePanel):
+    """The panel with its frame."""
+
+    COLUMNS = (
+        Column("count", 5, "right"),
+        Column("kind", 16),
+        Column("message", 0),
+        Column("last", 10, "right"),
+    )
+
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__("Errors", glyphs, id=id)
+        self._data: ErrorsPanel | None = None
+
+    def show(self, panel: ErrorsPanel | None, *, now: datetime | None, stale: bool) -> None:
+        """Show the panel as it is now; `now` is the server's clock, None panel while nothing was answered yet."""
+        self._data = panel
+        if panel is None:
+            self._put(None, (), (), stale=stale)
+            return
+        total: Role = "bad!" if panel.total else "text"
+        groups: Groups = (
+            ((count(panel.total), total), (" errors" if panel.total != 1 else " error", "dim")),
+            ((count(len(panel.groups)), "text"), (" kinds" if len(panel.groups) != 1 else " kind", "dim")),
+        )
+        rows = [group_row(group, now, self.glyphs) for group in panel.groups]
+        self._put(panel, groups if panel.total else groups[:1], rows, stale=stale)
+
+    def group(self, key: str) -> ErrorGroup | None:
+        """The group of a row."""
+        groups = self._data.groups if self._data else ()
+        return next((group for group in groups if group.fingerprint == key), None)
+
+
+def group_row(group: ErrorGroup, now: datetime | None, glyphs: Glyphs) -> Row:
+    """One group as a row of the table."""
+    kind, message = one_line(group.kind, 80), one_line(group.message, 300)
+    return Row(
+        key=group.fingerprint,
+        cells=(
+            (f"{glyphs.times}{count(group.total)}", "bad"),
+            (kind, "text"),
+            (message, "dim"),
+            (last_seen(group.last_at, now), "dim"),
+        ),
+        search=f"{kind} {message}".lower(),
+        failing=True,
+    )
+
+
+def last_seen(last: datetime, now: datetime | None) -> str:
+    """How long ago on the server's clock, coarse enough that a quiet group is not redrawn every second."""
+    if now is None:
+        return ""
+    seconds = max(0, int((now - last).total_seconds()))
+    if seconds < AGE_STEP:
+        return "just now"
+    return age(seconds // AGE_STEP * AGE_STEP if seconds < 60 else seconds // 60 * 60)

@@ -1,0 +1,74 @@
+"""The executions panel: totals, their course over the window, and the newest rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tui.core.panels import Bucket, Execution, ExecutionsPanel
+from tui.core.text import Glyphs, count, duration, one_line
+from tui.theme import Role
+from tui.widgets.band import local
+from tui.widgets.lines import Groups, Spans
+from tui.widgets.panel import LivePanel
+from tui.widgets.table import Column, Row
+
+STATUS_ROLES: Mapping[str, Role] = {"ok": "ok", "failed": "bad", "running": "live"}
+
+
+class Executions(LivePanel):
+    """The panel with its frame."""
+
+    COLUMNS = (
+        Column("time", 8),
+        Column("kind", 8),
+        Column("name", 0),
+        Column("status", 8),
+        Column("took", 8, "right"),
+    )
+
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__("Executions", glyphs, id=id)
+        self._data: ExecutionsPanel | None = None
+
+    def show(self, panel: ExecutionsPanel | None, *, stale: bool) -> None:
+        """Show the panel as it is now; None while nothing was answered yet."""
+        self._data = panel
+        groups = totals_groups(panel.totals) if panel else ()
+        self._put(panel, groups, [execution_row(row) for row in panel.rows] if panel else (), stale=stale)
+
+    def execution(self, key: str) -> Execution | None:
+        """The execution of a row."""
+        rows = self._data.rows if self._data else ()
+        return next((row for row in rows if row.id == key), None)
+
+
+def totals_groups(totals: Bucket) -> Groups:
+    """Running, ok, failed with its share, and the two percentiles, most important first."""
+    share = 100 * totals.failed / totals.total if totals.total else 0.0
+    failed: Role = "bad!" if totals.failed else "text"
+    groups: list[Spans] = [
+        (("running ", "dim"), (count(totals.running), "live!" if totals.running else "text")),
+        (("ok ", "dim"), (count(totals.ok), "text")),
+        (("failed ", "dim"), (count(totals.failed), failed), (f" ({share:.1f} %)" if totals.failed else "", "dim")),
+    ]
+    for word, milliseconds in (("p50", totals.p50_ms), ("p95", totals.p95_ms)):
+        if milliseconds is not None:
+            groups.append(((f"{word} ", "dim"), (duration(milliseconds / 1000), "text")))
+    return tuple(groups)
+
+
+def execution_row(execution: Execution) -> Row:
+    """One execution as a row of the table."""
+    took = "" if execution.duration_ms is None else duration(execution.duration_ms / 1000)
+    return Row(
+        key=execution.id,
+        cells=(
+            (f"{local(execution.started_at):%H:%M:%S}", "dim"),
+            (execution.kind, "dim"),
+            (one_line(execution.name, 200), "text"),
+            (execution.status, STATUS_ROLES.get(execution.status, "warn")),
+            (took, "text"),
+        ),
+        search=f"{execution.name} {execution.kind} {execution.status} {execution.tenant}".lower(),
+        failing=execution.status == "failed",
+    )

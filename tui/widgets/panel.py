@@ -1,0 +1,96 @@
+"""What the two live panels have in common: a head of two lines above rows, and what an empty one says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from tui.core.panels import Bucket, ErrorsPanel, ExecutionsPanel
+from tui.core.text import Glyphs, duration, one_line, spark
+from tui.theme import Role
+from tui.widgets.frame import Frame
+from tui.widgets.lines import Groups, Line, Lines, Spans, keep_whole
+from tui.widgets.table import Column, LineTable, Row
+
+AnyPanel = ExecutionsPanel | ErrorsPanel
+MIN_BARS = 8
+
+
+class LivePanel(Frame):
+    """A frame with two head lines and a table whose newest or greatest row is on top."""
+
+    COLUMNS: tuple[Column, ...] = ()
+
+    def __init__(self, title: str, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(title, id=id)
+        self.glyphs = glyphs
+        self.head = Lines(classes="panel-head")
+        self.table = LineTable(self.COLUMNS, glyphs, header=False, tail=True, id=f"{id}-table")
+        self._groups: Groups = ()
+        self._panel: AnyPanel | None = None
+        self._stale = False
+
+    def compose(self) -> ComposeResult:
+        """The head above the rows."""
+        yield self.head
+        yield self.table
+
+    def on_resize(self) -> None:
+        """The head depends on the width."""
+        self._head()
+
+    def _put(self, panel: AnyPanel | None, groups: Groups, rows: Sequence[Row], *, stale: bool) -> None:
+        """Show `rows` below a head of `groups` and the panel's course; None while nothing was answered yet."""
+        self._panel, self._groups, self._stale = panel, groups, stale
+        if panel is None:
+            self.table.set_rows((), empty="no answer yet")
+            return
+        self.title(f"{one_line(panel.title, 40)} · last {duration(panel.window)}")
+        self.foot(one_line(panel.note, 60))
+        self._head()
+        self.table.set_rows(rows, empty=empty_text(panel), stale=stale or bool(panel.problem))
+
+    def _head(self) -> None:
+        panel = self._panel
+        if panel is None or panel.waits_for:
+            self.head.show(())
+            return
+        cells = self.head.content_size.width
+        stale = self._stale or bool(panel.problem)
+        second: Spans
+        if panel.problem:
+            second = keep_whole((((f"{self.glyphs.warn} {one_line(panel.problem, 300)}", "warn"),),), cells)
+        else:
+            role: Role = "live" if isinstance(panel, ExecutionsPanel) else "bad"
+            second = course(panel.buckets, panel.window, cells, self.glyphs, role)
+        self.head.show(
+            (
+                Line(keep_whole(self._groups, cells, gap=2), "stale" if stale else "plain"),
+                Line(second, "stale" if self._stale else "plain"),
+            )
+        )
+
+
+def course(buckets: tuple[Bucket, ...], window: int, cells: int, glyphs: Glyphs, role: Role) -> Spans:
+    """Bars in one style (a style per bar costs ten times the bytes, facts: terminal-costs 9), and what a bar stands
+    for. Empty when there is no room for bars that say something.
+    """
+    if not buckets:
+        return ()
+    unit = f"per {duration(window / len(buckets))}"
+    width = min(len(buckets), cells - len(unit) - 2)
+    if width < MIN_BARS:
+        return ()
+    bars = spark([bucket.total for bucket in buckets][-width:], width, ascii=glyphs.ascii)
+    return ((bars, role), (f"  {unit}", "dim"))
+
+
+def empty_text(panel: AnyPanel) -> str:
+    """What a panel without rows says."""
+    if panel.problem:
+        return ""
+    if panel.waits_for:
+        return one_line(panel.waits_for, 300)
+    what = "nothing started" if isinstance(panel, ExecutionsPanel) else "no errors"
+    return f"{what} in the last {duration(panel.window)}"
