@@ -66,6 +66,13 @@ class Aspect:
     wrong: str
     certain: bool = True
 
+    @property
+    def equal(self) -> bool:
+        """Whether both sides say the same; what was only typed may differ in the case of its key words."""
+        if self.certain or not (isinstance(self.expected, str) and isinstance(self.actual, str)):
+            return self.expected == self.actual
+        return _folded(self.expected) == _folded(self.actual)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -90,7 +97,7 @@ class Subject:
 
     def judged(self, aspects: Sequence[Aspect], expected: str, actual: str, unproven: str = NO_TWIN) -> Check:
         """The check of an object that is there. `unproven` is said when nothing certain differs but something may."""
-        different = [aspect for aspect in aspects if aspect.expected != aspect.actual]
+        different = [aspect for aspect in aspects if not aspect.equal]
         certain = [aspect.wrong for aspect in different if aspect.certain]
         if certain:
             return self.check("differs", expected, actual, f"{', '.join(certain)}: {self.meaning}")
@@ -117,6 +124,12 @@ def tidy(expression: str | None) -> str | None:
     if expression is None:
         return None
     return _LITERAL_OR_SPACE.sub(lambda found: (found[1] or " ").replace("\n", "\\n"), expression.strip())
+
+
+def _folded(expression: str) -> str:
+    """`expression` in lower case except in literals and quoted names."""
+    parts = re.split(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""", expression)
+    return "".join(part if at % 2 else part.lower() for at, part in enumerate(parts))
 
 
 def canonical_type(name: str) -> str:

@@ -59,8 +59,8 @@ def compare(
 class TableSummary:
     """One row of the dashboard's checklist. `kind` is table, view, function, publication or schema.
 
-    Pairs are (held, expected). `rls` is None where there is no table. `outcome` is the worst of the row's checks,
-    `problems` how many of them failed; what is not proven has not failed.
+    Pairs are (held, expected), where what is not proven counts as held. `rls` is None where there is no table.
+    `outcome` is the worst of the row's checks, `problems` how many of them failed; what is not proven has not failed.
     """
 
     name: str
@@ -103,7 +103,7 @@ def by_table(checks: Iterable[Check], expectation: Expectation) -> tuple[TableSu
 def _summary(name: str, kind: str, checks: list[Check]) -> TableSummary:
     def share(of: str) -> tuple[int, int]:
         expected = [check for check in checks if check.object == of and check.outcome != "unexpected"]
-        return sum(check.ok for check in expected), len(expected)
+        return sum(not check.failed for check in expected), len(expected)
 
     there = next((check for check in checks if check.object == kind), None)
     rls = next((check.actual == "on" for check in checks if check.object == "rls" and check.outcome != "missing"), None)
@@ -127,7 +127,7 @@ def _view(expected: ExpectedView, live: View | None, twins: Twins) -> Iterator[C
     subject = Subject("view", expected.name, expected.name, expected.why)
     key = twin_key("view", expected.name)
     twin = twins.catalog.view(expected.name) if twins.catalog and key not in twins.failures else None
-    wanted = tidy(twin.definition if twin else expected.definition) or ""
+    wanted = (tidy(twin.definition if twin else expected.definition) or "").removesuffix(";")
     rights = "with the rights of whoever asks" if expected.security_invoker else "with the rights of its owner"
     if live is None:
         yield subject.missing(wanted)
@@ -135,7 +135,7 @@ def _view(expected: ExpectedView, live: View | None, twins: Twins) -> Iterator[C
         return
     invoker = _invoker(live)
     now = "with the rights of whoever asks" if invoker else "with the rights of its owner"
-    actual = tidy(live.definition) or ""
+    actual = (tidy(live.definition) or "").removesuffix(";")
     aspects = [
         Aspect(expected.security_invoker, invoker, f"it reads {now}"),
         Aspect(expected.columns, live.columns, f"its columns are {', '.join(live.columns)}"),

@@ -20,7 +20,7 @@ from tui.core.expectation import (
 from tui.core.grantchecks import column_grant_checks, grant_checks
 from tui.core.twin import is_foreign_key, trigger_tail, twin_key
 
-_PLAIN_TYPES = frozenset(
+PLAIN_TYPES = frozenset(
     {
         "bigint",
         "boolean",
@@ -124,7 +124,7 @@ class _TableJudge:
         live = _find(self._live.columns, expected.name) if self._live else None
         if live is None:
             return subject.missing(column_text(wanted))
-        aspects = [Aspect(wanted.type, live.type, f"it is of type {live.type}", certain or wanted.type in _PLAIN_TYPES)]
+        aspects = [Aspect(wanted.type, live.type, f"it is of type {live.type}", certain or wanted.type in PLAIN_TYPES)]
         if self._expected.origin == "created" or expected.added:
             # How a table from before the patch fills its own old columns is not the patch's business.
             nulls = "it takes no NULL" if live.not_null else "it takes NULL"
