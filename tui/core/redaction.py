@@ -1,0 +1,50 @@
+"""Secrets out of text that is about to be shown, logged or written: passwords, tokens, keys, wherever they stand.
+
+Rather too much than too little: what looks like a secret's value is masked to the end of its word or quote. Linear in
+the text, since a log line is outside text: nothing below can be entered twice for the same characters.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+"""What stands where a secret was."""
+
+_URI_PART = re.compile(r"\S+")
+
+# libpq: 'a\'b' and a\ b; SQL: 'a''b'; JSON, also inside a JSON string: "a\"b". A quote that never ends was cut off.
+_VALUE = (
+    r"""(?:'(?:[^'\\]|\\.|'')*+(?:'|\Z|\\\Z)|\\+"[^"]*+(?:"|\Z)|"(?:[^"\\]|\\.)*+(?:"|\Z|\\\Z)|(?:\\.|[^\s\\])++)"""
+)
+_NAME = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|credential|(?:api|private|service_role|anon|access|secret)[_-]?key"
+    r"|(?:access|refresh|auth|bearer|session|api|id)[_-]?token)\w{0,20}"
+)
+_GIVEN = r"""(?:\\*["']\s{0,8}:|\\*["']?\s{0,8}(?:=>?|:=))\s{0,8}"""
+_SECRET = re.compile(
+    rf"""(?P<kept>{_NAME}{_GIVEN}|\bpassword\s{{1,8}}(?=')){_VALUE}"""
+    r"|(?P<scheme>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}"
+    r"|(?-i:eyJ)[\w-]{8,}(?:\.[\w-]*){0,3}"
+    r"|whsec_[\w+/=-]+|sb_secret_[\w-]+|sbp_[\w-]{8,}|\bsk[-_][\w-]{16,}|SCRAM-SHA-256\$\S+",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def redact(text: str) -> str:
+    """`text` without passwords (in URIs, connection strings, SQL, JSON, environments), tokens, keys. Never raises.
+
+    Masks `user:password@` in any URI, values named like a secret (`password=`, `PGPASSWORD=`, `"api_key":`,
+    `PASSWORD '...'`), JWTs (`eyJ...`), `whsec_`, `sb_secret_`, `sbp_`, `sk-` keys, bearer tokens and SCRAM verifiers.
+    """
+    if "://" in text:
+        text = _URI_PART.sub(_without_password, text)
+    return _SECRET.sub(lambda found: (found["kept"] or found["scheme"] or "") + MASK, text)
+
+
+def _without_password(part: re.Match[str]) -> str:
+    """A run without blanks, masked up to its last @: a password may hold @, / and : unescaped."""
+    run = part[0]
+    begin, end = run.find("://") + 3, run.rfind("@")
+    colon = run.find(":", begin, end) if 3 <= begin <= end else -1
+    return f"{run[: colon + 1]}{MASK}{run[end:]}" if colon >= 0 else run
