@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import ROOT
-from tui.demo.server import embedded_installation
+from tui.demo.installation import embedded_installation
 
 PATCHDECK = (sys.executable, "-m", "tui")
 

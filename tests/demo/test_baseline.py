@@ -166,3 +166,38 @@ def test_the_publication_is_the_operators_and_the_api_learns_of_changed_tables(l
         ears.execute("listen pgrst")
         ask(legacy.dsn, "create table public.fresh (id int)")
         assert [note.payload for note in ears.notifies(timeout=5, stop_after=1)] == ["reload schema"]
+
+
+def test_the_applied_state_has_the_migration_on_rows_that_were_there(make_database: MakeDatabase) -> None:
+    applied = make_database("applied")
+    found = ask(
+        applied.dsn,
+        "select count(tenant_id) > 100, count(*) - count(tenant_id) > 20 from public.workflow_executions",
+    )
+    assert found == [(True, True)]
+
+
+def test_the_broken_state_is_the_applied_one_with_its_faults(make_database: MakeDatabase) -> None:
+    faults = {
+        "open policy": "select count(*)::int from pg_policies where qual = 'true' and permissive = 'PERMISSIVE'"
+        " and cmd = 'SELECT'",
+        "policies": "select count(*)::int from pg_policies where schemaname = 'public'",
+        "no row-level security": "select count(*)::int from pg_class where relnamespace = 'public'::regnamespace"
+        " and relkind = 'r' and not relrowsecurity",
+        "disabled trigger": "select count(*)::int from pg_trigger where tgenabled = 'D'",
+        "anon reads errors": "select has_table_privilege('anon', 'public.error_logs', 'SELECT')::int",
+        "indexes": "select count(*)::int from pg_index as i join pg_class as c on c.oid = i.indrelid"
+        " where c.relnamespace = 'public'::regnamespace",
+    }
+    applied, broken = make_database("applied"), make_database("broken")
+    differences = {
+        fault: ask(broken.dsn, query)[0][0] - ask(applied.dsn, query)[0][0] for fault, query in faults.items()
+    }
+    assert differences == {
+        "open policy": 2,
+        "policies": 0,  # one dropped, one too many: a count sees nothing
+        "no row-level security": 1,
+        "disabled trigger": 1,
+        "anon reads errors": 1,
+        "indexes": -1,
+    }

@@ -19,11 +19,12 @@ import psycopg
 import pytest
 
 from tests.support import BUNDLE, DEMO, ask, wait_for
-from tui.demo.home import DemoBusyError, DemoError, Home, child_environment
+from tui.demo.home import DemoBusyError, DemoError, Home
+from tui.demo.installation import embedded_installation
 from tui.demo.kept import Demo, Kept, demo_database
 from tui.demo.manifest import load_manifest
 from tui.demo.pooler import pooler_program
-from tui.demo.server import embedded_installation
+from tui.demo.processes import child_environment
 
 as_root = os.geteuid() == 0
 

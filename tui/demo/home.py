@@ -12,15 +12,15 @@ import pwd
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import platformdirs
+
+from tui.demo.processes import child_environment, command_of, end_process, process_exists
 
 HOME_VARIABLE = "PATCHDECK_DEMO_HOME"
 
@@ -234,7 +234,7 @@ class Home:
         """End what a crash left running in this folder, and its stale lock files; returns one line per thing done.
 
         Call it while holding the folder. Only a process whose command line names this folder is ever signalled: a pid
-        in a stale file may belong to somebody else by now.
+        in a stale file may belong to somebody else by now. Raises DemoError when one does not end.
         """
         done = []
         for what, file, gentle in (
@@ -244,8 +244,10 @@ class Home:
             pid = first_number(file)
             if pid is None:
                 continue
-            if str(self.folder) in command_of(pid):
-                end_process(pid, gentle, lambda pid=pid: str(self.folder) in command_of(pid))  # type: ignore[misc]
+            if self._runs_in_here(pid):
+                ours = partial(self._runs_in_here, pid)
+                if not end_process(pid, gentle, ours):
+                    raise DemoError(f"a {what} of an earlier demo does not end; look at it with: ps -fp {pid}")
                 done.append(f"a {what} that an earlier demo left running (pid {pid}) was stopped")
             elif process_exists(pid):
                 # PostgreSQL takes any process of this pid, a zombie too, for the server and would refuse to start.
@@ -253,11 +255,9 @@ class Home:
                 file.unlink(missing_ok=True)
         return done
 
-
-def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small, fixed environment for server programs: messages in English, none of the caller's PG* settings."""
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC", **(extra or {})}
+    def _runs_in_here(self, pid: int) -> bool:
+        """Whether a live process of this pid names our folder in its command line."""
+        return str(self.folder) in command_of(pid)
 
 
 def first_number(file: Path) -> int | None:
@@ -267,43 +267,3 @@ def first_number(file: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return int(first) if first.isdigit() and int(first) > 1 else None
-
-
-def command_of(pid: int) -> str:
-    """The command line of a live process; empty when there is none or it is a zombie."""
-    if sys.platform == "linux":
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return ""
-    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
-    return shown.stdout.strip()
-
-
-def process_exists(pid: int) -> bool:
-    """Whether the kernel knows the pid, a zombie included."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def end_process(pid: int, gentle: tuple[signal.Signals, ...], alive: Callable[[], bool], patience: float = 4.0) -> None:
-    """Send each gentle signal, then SIGKILL, `patience` seconds apart, until `alive()` is false.
-
-    Raises DemoError when the process survives even that.
-    """
-    for number in (*gentle, signal.SIGKILL):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if not alive():
-                return
-            time.sleep(0.02)
-    raise DemoError(f"process {pid} of the demo does not end; look at it with: ps -fp {pid}")

@@ -18,10 +18,12 @@ from pathlib import Path
 import msgspec
 
 from tui.demo.baseline import Apply, Databases, apply_in_one_transaction
-from tui.demo.home import DemoBusyError, DemoError, Home, child_environment
+from tui.demo.home import DemoBusyError, DemoError, Home
+from tui.demo.installation import embedded_installation, installation_at
 from tui.demo.manifest import Manifest, load_manifest
 from tui.demo.pooler import Pooler, pooler_program
-from tui.demo.server import Address, Cluster, Logins, embedded_installation, installation_at, stop_child
+from tui.demo.processes import child_environment, stop_child
+from tui.demo.server import Address, Cluster, Logins
 
 
 class Create(msgspec.Struct, frozen=True, tag=True):

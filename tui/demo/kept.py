@@ -15,9 +15,10 @@ from typing import IO, Self
 
 import msgspec
 
-from tui.demo.home import DemoBusyError, DemoError, Home, child_environment, default_folder
+from tui.demo.home import DemoBusyError, DemoError, Home, default_folder
 from tui.demo.keeper import Answer, Applied, Create, Drop, Ready, Request, StartTraffic
 from tui.demo.manifest import Manifest, load_manifest
+from tui.demo.processes import child_environment
 
 # The keeper itself allows each of its three children about ten seconds before it uses force.
 _LEAVING_PATIENCE = 30.0

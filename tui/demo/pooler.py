@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from tui.demo.home import DemoError
-from tui.demo.server import Cluster, free_port, stop_child
+from tui.demo.processes import free_port, stop_child
+from tui.demo.server import Cluster
 
 _PATIENCE = 10.0
 

