@@ -30,8 +30,8 @@ import hypothesis
 import pytest
 
 from tests.support import DEMO, Cluster, Database, MakeDatabase, wait_for
+from tui.demo.installation import system_installations
 from tui.demo.kept import Kept
-from tui.demo.server import system_installations
 
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("steady")
