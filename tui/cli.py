@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from tui import __version__
 from tui.options import Options, TargetGroup
 
-LAYERS = ("structure", "safety", "behaviour")
+if TYPE_CHECKING:
+    from tui.core.check import Layer
+
+LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
@@ -53,7 +56,7 @@ def status(options: Options, as_json: bool) -> int:
     return run(options, as_json=as_json)
 
 
-def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[Layer, ...]:
     chosen = tuple(part.strip() for part in value.split(",") if part.strip())
     unknown = [part for part in chosen if part not in LAYERS]
     if unknown or not chosen:
@@ -83,7 +86,7 @@ def _layers(_context: click.Context, _parameter: click.Parameter, value: str) ->
     help="Which layers to prove, separated by commas. Default: structure,safety,behaviour.",
 )
 @click.pass_obj
-def verify(options: Options, form: str, output: Path | None, layers: tuple[str, ...]) -> int:
+def verify(options: Options, form: str, output: Path | None, layers: tuple[Layer, ...]) -> int:
     """Compare the database with what the migration promises, object by object."""
     from tui.commands.looking import verify as run
 

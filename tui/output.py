@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import IO, Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -43,8 +43,8 @@ def _is_utf8(name: str) -> bool:
 class _Pipe:
     """A text stream that falls silent when its reader has gone: what a run did decides the exit code, not that."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream: IO[str] | None = stream
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
         self.encoding = stream.encoding or "utf-8"
         self._terminal = stream.isatty()
 
@@ -79,12 +79,12 @@ class _Pipe:
 class Output:
     """Both streams of a command. `marks` are its glyphs; `live`: standard error is a terminal that can be redrawn."""
 
-    def __init__(self, *, ascii_only: bool = False, results: IO[str] | None = None) -> None:
+    def __init__(self, *, ascii_only: bool = False, results: TextIO | None = None) -> None:
         """`results` takes the place of standard output, for a command that writes its result to a file."""
         self.ascii = ascii_only or not speaks_utf8(os.environ)
         self.marks: Glyphs = glyphs(self.ascii)
-        self._out = _console(sys.stdout if results is None else results)
-        self._err = _console(sys.stderr)
+        self._results, self._said = _Pipe(sys.stdout if results is None else results), _Pipe(sys.stderr)
+        self._out, self._err = _console(self._results), _console(self._said)
         self.live = self._err.is_terminal and not self._err.is_dumb_terminal
 
     @property
@@ -98,11 +98,11 @@ class Output:
 
     def text(self, text: str) -> None:
         """A finished text of the result, as it is."""
-        self._out.file.write(text if text.endswith("\n") else text + "\n")
+        self._results.write(text if text.endswith("\n") else text + "\n")
 
     def json(self, document: Mapping[str, Any]) -> None:
         """The one JSON object of a command: UTF-8 always, for where the stream is something else it is plain ASCII."""
-        self.text(encode(document, ascii_only=not _is_utf8(self._out.file.encoding)))
+        self.text(encode(document, ascii_only=not _is_utf8(self._results.encoding)))
 
     def notice(self, *parts: Part) -> None:
         """One line on standard error."""
@@ -111,7 +111,7 @@ class Output:
     def redraw(self, text: str) -> None:
         """Replace the current line of standard error's terminal; does nothing where there is none to redraw."""
         if self.live:
-            self._err.file.write("\r\x1b[K" + text)
+            self._said.write("\r\x1b[K" + text)
 
 
 def encode(document: Mapping[str, Any], *, ascii_only: bool = False) -> str:
@@ -140,6 +140,6 @@ def _clean(value: Any) -> Any:
             return value
 
 
-def _console(stream: IO[str]) -> Console:
+def _console(stream: _Pipe) -> Console:
     # Lines are never wrapped: a pipe has no width, and a terminal wraps by itself without cutting what is copied.
-    return Console(file=_Pipe(stream), markup=False, highlight=False, emoji=False, soft_wrap=True)  # type: ignore[arg-type]
+    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True)  # type: ignore[arg-type]

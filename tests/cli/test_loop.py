@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -11,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.support import patchdeck, schema_of
-from tests.support import BUNDLE, Database, MakeDatabase
+from tests.cli.support import PATCHDECK, environment, patchdeck, schema_of
+from tests.support import BUNDLE, ROOT, Database, MakeDatabase
 
 RUN_KEYS = {
     "outcome", "statements", "failed_statement", "created", "altered", "unchanged", "dropped",
@@ -273,3 +276,24 @@ def test_an_outcome_that_can_not_be_known_is_said_to_be(make_database: MakeDatab
 def _through(database: Database, port: int) -> str:
     """The database's direct DSN with another port; libpq takes a later parameter over an earlier one."""
     return f"{database.direct_dsn}&port={port}&hostaddr=127.0.0.1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+def test_a_signal_rolls_back_and_says_so(make_database: MakeDatabase, number: signal.Signals) -> None:
+    database = make_database("legacy")
+    before = schema_of(database.admin_dsn)
+    with psycopg.connect(database.direct_dsn) as holder:
+        holder.execute("lock table public.tenants in access share mode")
+        command = [*PATCHDECK, "apply", "--confirm", database.name, "--json"]
+        run = subprocess.Popen(
+            command, cwd=ROOT, env=environment(database.dsn), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert run.stderr is not None
+        while "waiting" not in run.stderr.readline():
+            assert run.poll() is None
+        run.send_signal(number)
+        out, said = run.communicate(timeout=20)
+    assert run.returncode == 5, said
+    assert json.loads(out)["outcome"] == "rolled_back"
+    assert schema_of(database.admin_dsn) == before

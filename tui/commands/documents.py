@@ -7,27 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from tui.commands.verification import State
 from tui.core.bundle import Bundle
-from tui.core.checklist import Check
+from tui.core.check import Check, Layer
 from tui.core.deck import Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
+from tui.core.report import KINDS
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.verdict import Verdict
 
 Document = dict[str, Any]
 
 
-def target(destination: Destination, server: Server | None) -> Document:
-    """`target`: what was reached, or, before any connection (`server` None), where it would go."""
+def target(destination: Destination, server: Server | None = None) -> Document:
+    """`target`: where it goes and, once it was reached, what was found there."""
+    place = {
+        "host": destination.host,
+        "port": destination.port,
+        "database": destination.database,
+        "user": destination.user,
+        "read_only": destination.read_only,
+    }
     if server is None:
-        unknown = dict.fromkeys(("pooled", "mode", "server_version", "tls", "tls_verified", "rtt_seconds"))
-        place = {"host": destination.host, "port": destination.port, "database": destination.database}
-        return {**place, "user": destination.user, **unknown, "read_only": destination.read_only}
+        return place
     return {
-        "host": server.host,
-        "port": server.port,
+        **place,
         "database": server.database,
         "user": server.user,
         "pooled": server.pooled,
@@ -36,7 +42,6 @@ def target(destination: Destination, server: Server | None) -> Document:
         "tls": server.tls,
         "tls_verified": server.tls_verified,
         "rtt_seconds": server.rtt,
-        "read_only": destination.read_only,
     }
 
 
@@ -105,7 +110,7 @@ def check(judged: Check) -> Document:
     }
 
 
-def verification(deck: Deck, look: Look, layers: Mapping[str, tuple[str, Sequence[Check]]]) -> Document:
+def verification(deck: Deck, look: Look, layers: Mapping[Layer, tuple[State, Sequence[Check]]]) -> Document:
     """`verify --format json`: the status document and, per layer asked for, its state and checks."""
     return {
         **status(deck, look),
@@ -148,7 +153,7 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
     failure = state.failure
     changes = () if end.outcome in (Outcome.ROLLED_BACK, Outcome.REFUSED) else state.changes
     return {
-        "target": target(deck.destination, deck.server),
+        "target": target(deck.destination),
         "bundle": bundle(deck.bundle),
         "action": "rehearse" if wanted.rehearse else wanted.action,
         "outcome": end.outcome.value,
@@ -161,10 +166,7 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
             "failed": int(failure is not None and failure.index is not None),
         },
         "failed_statement": _failure(failure) if failure else None,
-        **{
-            kind: [change.object for change in changes if change.kind == kind]
-            for kind in ("created", "altered", "unchanged", "dropped")
-        },
+        **{kind: [change.object for change in changes if change.kind == kind] for kind in KINDS},
         "failed_checks": [check(judged) for judged in state.checks if not judged.ok],
         "seconds": end.seconds,
         "lock_hold_seconds": end.lock_seconds,

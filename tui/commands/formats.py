@@ -5,18 +5,19 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from tui import __version__
-from tui.commands.verification import Verification, failed
-from tui.commands.words import label
-from tui.core.checklist import Check
+from tui.commands.verification import Verification
+from tui.core.check import Check
+from tui.core.markdown import cell, code
+from tui.core.report import label
 from tui.core.text import redact, visible
-from tui.output import encode, plain
+from tui.output import encode
 
 
 def junit(verification: Verification) -> str:
     """JUnit XML: a suite a layer, a case a check; what is not proven is skipped, never passed."""
     root = Element("testsuites", name=_xml(f"patchdeck verify {verification.bundle.name}"))
     for layer, (_, checks) in verification.layers.items():
-        failures = [check for check in checks if failed(check)]
+        failures = [check for check in checks if check.failed]
         unproven = [check for check in checks if check.outcome == "not_proven"]
         suite = SubElement(
             root,
@@ -31,8 +32,8 @@ def junit(verification: Verification) -> str:
             case = SubElement(suite, "testcase", classname=_xml(check.table or check.object), name=_xml(label(check)))
             if check.ok:
                 continue
-            verdict = SubElement(case, "failure" if failed(check) else "skipped", message=_xml(_sentence(check)))
-            if failed(check):
+            verdict = SubElement(case, "failure" if check.failed else "skipped", message=_xml(_sentence(check)))
+            if check.failed:
                 verdict.set("type", check.outcome)
                 verdict.text = _xml(f"expected: {check.expected}\nactual:   {check.actual}", newlines=True)
     indent(root)
@@ -44,27 +45,27 @@ def markdown(verification: Verification) -> str:
     look, bundle = verification.look, verification.bundle
     server, verdict = look.server, look.verdict
     lines = [
-        f"# {verdict.headline}: {_cell(f'{bundle.name} {bundle.version}')}",
+        f"# {verdict.headline}: {cell(f'{bundle.name} {bundle.version}')}",
         "",
-        f"{_cell(verdict.sentence)}",
+        f"{cell(verdict.sentence)}",
         "",
-        f"Database {_code(server.database)} on {_code(f'{server.host}:{server.port}')}, "
-        f"PostgreSQL {_cell(server.version)}, {look.taken_at:%Y-%m-%d %H:%M:%S %Z}.",
+        f"Database {code(server.database)} on {code(f'{server.host}:{server.port}')}, "
+        f"PostgreSQL {cell(server.version)}, {look.taken_at:%Y-%m-%d %H:%M:%S %Z}.",
         "",
         "| layer | state | checks | failed | not proven |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
     for layer, (state, checks) in verification.layers.items():
-        broken = sum(failed(check) for check in checks)
+        broken = sum(check.failed for check in checks)
         unproven = sum(check.outcome == "not_proven" for check in checks)
         lines.append(f"| {layer} | {state.replace('_', ' ')} | {len(checks)} | {broken} | {unproven} |")
     troubles = [check for check in verification.checks() if not check.ok]
     if troubles:
         lines += ["", "| object | outcome | expected | actual | why it matters |", "| --- | --- | --- | --- | --- |"]
     for check in troubles:
-        definitions = [_code(text) if text else "" for text in (check.expected, check.actual)]
+        definitions = [code(text) if text else "" for text in (check.expected, check.actual)]
         outcome = check.outcome.replace("_", " ")
-        lines.append(f"| {_cell(label(check))} | {outcome} | {' | '.join(definitions)} | {_cell(check.why)} |")
+        lines.append(f"| {cell(label(check))} | {outcome} | {' | '.join(definitions)} | {cell(check.why)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -76,7 +77,7 @@ def sarif(verification: Verification) -> str:
     results = [
         {
             "ruleId": _rule(check),
-            "level": "error" if failed(check) else "note",
+            "level": "error" if check.failed else "note",
             "message": {"text": f"{label(check)}: {_sentence(check)}"},
             "locations": [{**location, "logicalLocations": [{"fullyQualifiedName": label(check)}]}],
         }
@@ -103,16 +104,3 @@ def _sentence(check: Check) -> str:
 def _xml(text: str, *, newlines: bool = False) -> str:
     # XML 1.0 has no way to write most control characters, not even escaped: visible() has none left.
     return redact(visible(text, newlines=newlines))
-
-
-def _cell(text: str) -> str:
-    """Text inside a Markdown table: what the database says must not become markup, a link or another column."""
-    escaped = plain(text, 1000)
-    for character in "\\`*_[]<>|#":
-        escaped = escaped.replace(character, "\\" + character)
-    return escaped
-
-
-def _code(text: str) -> str:
-    """A code span: a backtick would end it, and a bar would end the cell even inside one."""
-    return "`" + plain(text, 1000).replace("`", "'").replace("|", "\\|") + "`"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tui.commands import documents, formats, words
 from tui.commands.session import ask, open_session
 from tui.commands.verification import judge_layers
-from tui.core.checklist import Layer
+from tui.core.check import Layer
 from tui.core.look import Look
 from tui.core.plan import Preview
 from tui.core.run import Plan

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +17,7 @@ from tui.core.bundle import Bundle
 from tui.core.deck import Control
 from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance
 from tui.exits import Exit, Stop
+from tui.identity import client_host, operator
 from tui.options import Options
 from tui.output import Output
 
@@ -52,21 +51,13 @@ def rollback(options: Options, *, confirm: str, mode: RollbackMode, as_json: boo
 def _run(options: Options, plan_of: Callable[[Bundle], Plan], as_json: bool) -> int:
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
-    plan = replace(plan_of(session.bundle), operator=_operator(), client_host=socket.gethostname())
+    plan = replace(plan_of(session.bundle), operator=operator(), client_host=client_host())
     state, end = ask(session, lambda _: _follow(session, plan, out))
     if as_json:
         out.json(documents.run(session, plan, state, end))
     else:
         words.ending(out, plan, state, end)
     return _exit_code(state, end)
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have no entry in the password file and nothing in the environment.
-        return ""
 
 
 async def _follow(session: Session, plan: Plan, out: Output) -> tuple[RunState, Finished]:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.core.bundle import Bundle
-from tui.core.checklist import Check, Layer
+from tui.core.check import Check, Layer
 from tui.core.look import Look
 
 State = Literal["passed", "failed", "not_proven"]
+
+UNBUILT = "layer"
+"""The object of the one check that stands for a whole layer which nobody can judge yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,11 @@ def judge_layers(bundle: Bundle, look: Look, layers: Sequence[Layer]) -> Verific
     return Verification(bundle, look, {layer: _judge(layer, look) for layer in layers})
 
 
-def failed(check: Check) -> bool:
-    """Whether a check is known not to hold, which is more than not being proven."""
-    return check.outcome not in ("ok", "not_proven")
-
-
 def _judge(layer: Layer, look: Look) -> tuple[State, tuple[Check, ...]]:
     checks = tuple(check for check in look.checks if check.layer == layer)
     if not checks:
         why = "this version of patchdeck does not check this layer yet"
-        checks = (Check(layer=layer, object="layer", table="", name=layer, outcome="not_proven", why=why),)
-    if any(failed(check) for check in checks):
+        checks = (Check(layer=layer, object=UNBUILT, table="", name=layer, outcome="not_proven", why=why),)
+    if any(check.failed for check in checks):
         return "failed", checks
     return ("passed" if all(check.ok for check in checks) else "not_proven"), checks

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tui.commands.verification import Verification
-from tui.core.checklist import Check, Outcome
+from tui.commands.verification import UNBUILT, Verification
+from tui.core.check import Check, Outcome
 from tui.core.deck import Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
+from tui.core.report import label, route, tls
 from tui.core.run import Finished, Plan, RunState
 from tui.core.run import Outcome as RunOutcome
 from tui.core.text import age, count, duration
@@ -28,17 +29,9 @@ def place(destination: Destination) -> str:
     return plain(f"{destination.user}@{destination.host}:{destination.port}/{destination.database}")
 
 
-def label(check: Check) -> str:
-    """What a check is about: `policy agents_select on public.agents`."""
-    named = f"{check.object} {check.name}" if check.name else check.object
-    return plain(f"{named} on {check.table}" if check.table and check.table != check.name else named)
-
-
 def connection(server: Server) -> str:
     """How the database is reached, for one line."""
-    route = f"via pooler ({server.mode})" if server.pooled else "direct"
-    line = "no TLS" if server.tls == "off" else f"TLS {'verified' if server.tls_verified else 'not verified'}"
-    return plain(f"{route}, PostgreSQL {server.version}, {line}, round trip {duration(server.rtt)}")
+    return plain(f"PostgreSQL {server.version} {route(server)}, {tls(server)}, round trip {duration(server.rtt)}")
 
 
 def status(out: Output, deck: Deck, look: Look) -> None:
@@ -86,10 +79,11 @@ def _run_name(run: RunRecord) -> str:
 
 
 def _gathered(checks: Iterable[Check]) -> list[Check]:
-    """Worst first; of a table that is missing only that is said, not each of its columns."""
+    """Worst first; of a relation that is missing only that is said, not each of its columns and grants."""
     troubles = list(checks)
-    absent = {check.table for check in troubles if check.object == "table" and check.outcome == "missing"}
-    kept = [check for check in troubles if check.object == "table" or check.table not in absent]
+    relations = ("table", "view")
+    absent = {check.name for check in troubles if check.object in relations and check.outcome == "missing"}
+    kept = [check for check in troubles if check.object in relations or check.table not in absent]
     return sorted(kept, key=lambda check: WORST_FIRST.index(check.outcome))
 
 
@@ -97,7 +91,7 @@ def trouble(out: Output, check: Check, *, definitions: bool = False) -> None:
     """One check that does not hold, with what that means; `definitions` adds what was expected and what is there."""
     doubt = check.outcome == "not_proven"
     mark, style = (out.marks.warn, CAREFUL) if doubt else (out.marks.bad, BAD)
-    out.line("  ", (mark, style), f" {label(check)}: ", (check.outcome.replace("_", " "), style))
+    out.line("  ", (mark, style), f" {plain(label(check))}: ", (check.outcome.replace("_", " "), style))
     if check.why:
         out.line((f"      {plain(check.why, 500)}", DIM))
     if definitions:
@@ -111,6 +105,9 @@ def verification(out: Output, deck: Deck, found: Verification) -> None:
     headline(out, deck, found.look)
     for layer, (state, checks) in found.layers.items():
         doubt = (out.marks.warn, CAREFUL)
+        if [check.object for check in checks] == [UNBUILT]:
+            out.line((f"{out.marks.warn} {layer}: not proven", CAREFUL), f"  {checks[0].why}")
+            continue
         mark, style = {"passed": (out.marks.ok, GOOD), "failed": (out.marks.bad, BAD)}.get(state, doubt)
         held = sum(check.ok for check in checks)
         said = f"  {count(held)} of {count(len(checks))} checks hold"
@@ -144,8 +141,9 @@ def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
     """How a run ended: what happened, what state the database is in, what to do next (design: ui, rule 5)."""
     good = end.outcome in (RunOutcome.COMMITTED, RunOutcome.REHEARSED)
     mark, style = (out.marks.ok, GOOD) if good else (out.marks.bad, BAD)
-    headline = end.outcome.value.replace("_", " ").upper()
-    out.line((f"{mark} {headline}", f"bold {style}"), f"  {plain(end.reason, 1000)}")
+    nothing = end.outcome is RunOutcome.COMMITTED and not end.ran
+    word = "NOTHING TO DO" if nothing else end.outcome.value.replace("_", " ").upper()
+    out.line((f"{mark} {word}", f"bold {style}"), f"  {plain(end.reason, 1000)}")
     if state.failure is not None:
         for name, text in (("detail", state.failure.detail), ("hint", state.failure.hint)):
             if text:
@@ -155,7 +153,10 @@ def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
         out.line((f"  {_measures(wanted, state, end)}", DIM))
     if good and state.changes:
         kinds = Counter(change.kind for change in state.changes)
-        out.line(("  " + ", ".join(f"{kind} {count(number)}" for kind, number in kinds.items()), DIM))
+        counted = [
+            f"{kind} {count(kinds[kind])}" for kind in ("created", "altered", "dropped", "unchanged") if kinds[kind]
+        ]
+        out.line((f"  {', '.join(counted)}", DIM))
     for check in _gathered(check for check in state.checks if not check.ok)[:SHOWN]:
         trouble(out, check, definitions=True)
     if end.next_step:
