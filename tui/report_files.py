@@ -1,0 +1,56 @@
+"""Reports on this machine: one Markdown and one JSON file per run, readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import count
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from tui.core.report import Report, as_json, markdown
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """Where a report was written."""
+
+    markdown: Path
+    json: Path
+
+
+def folder() -> Path:
+    """Where reports of this user lie."""
+    return user_state_path("patchdeck") / "reports"
+
+
+def write_report(report: Report, at: Path | None = None) -> ReportFiles:
+    """Write both forms, mode 0600, under names nobody has yet. Raises OSError when they can not be kept."""
+    place = at or folder()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    moment = report.at.astimezone(UTC)
+    action = "rehearsal" if report.plan.rehearse else report.plan.action
+    stem = f"{moment:%Y%m%dT%H%M%SZ}-{action}-{_filename(report.plan.bundle.name)}"
+    for number in count(1):
+        numbered = stem if number == 1 else f"{stem}-{number}"
+        files = ReportFiles(place / f"{numbered}.md", place / f"{numbered}.json")
+        try:
+            _write(files.markdown, markdown(report))
+            _write(files.json, as_json(report))
+        except FileExistsError:
+            continue
+        return files
+    raise AssertionError("count() has no end")
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _filename(name: str) -> str:
+    """A bundle's name as a part of a file's name: it is text from outside."""
+    return "".join(character if character.isalnum() or character in "-_" else "-" for character in name)[:60]

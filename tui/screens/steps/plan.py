@@ -1,0 +1,132 @@
+"""Step 3, the plan: what will become of every object here, what goes away in full, and which rows are touched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from typing import get_args
+
+from tui.core.plan import Count, PlanItem, PlanVerb, Preview
+from tui.core.text import count, fit, fit_right, one_line
+from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, cleaned, heading, paragraph
+from tui.theme import Role
+from tui.widgets.checklist import bare
+from tui.widgets.lines import Line, Span, line
+
+VERBS: tuple[PlanVerb, ...] = get_args(PlanVerb)
+ROLES: dict[PlanVerb, Role] = {"create": "ok", "alter": "warn", "replace": "warn", "leave": "dim", "drop": "bad"}
+COLUMN = 8
+ELSEWHERE = "(not of a table)"
+
+
+class PlanStep(Step):
+    """Per table how much, and in full what goes away."""
+
+    NAME = "Plan"
+    OFFERS = frozenset({"repeat", "statements"})
+
+    def promise(self) -> Promise:
+        """Nothing is executed."""
+        return Promise("compares the statements with the live catalog", "execute any of them", NOTHING_YET)
+
+    def arrive(self) -> Awaitable[None] | None:
+        """Asked once; r asks again."""
+        return None if self.walk.preview.asked else self.walk.preview.ask()
+
+    def repeat(self) -> Awaitable[None] | None:
+        """Compare again."""
+        return self.walk.preview.ask()
+
+    def standing(self) -> Standing:
+        """How much there is to do."""
+        asked = self.walk.preview
+        if asked.problem is not None:
+            return self.bad("not known")
+        if asked.answer is None:
+            return self.busy("comparing")
+        dropped = len(asked.answer.of("drop"))
+        done = len(asked.answer.items) - len(asked.answer.of("leave"))
+        return self.careful(f"drops {count(dropped)}") if dropped else self.well(f"{count(done)} changes")
+
+    def against_next(self) -> str:
+        """An unknown plan is not rehearsed; a read-only session ends here."""
+        asked = self.walk.preview
+        if asked.answer is None:
+            return "the plan is not known: r tries again" if asked.problem else "still comparing"
+        if self.walk.deck.destination.read_only:
+            return "this session is read-only: start without --read-only to rehearse and run"
+        return ""
+
+    def write(self, cells: int) -> list[Line]:
+        """Totals, what is dropped or replaced, per table, rows."""
+        asked = self.walk.preview
+        if asked.problem is not None:
+            return self.problem_lines(asked.problem, cells)
+        if asked.answer is None:
+            return paragraph(f"{self.glyphs.wait} comparing", cells, "live")
+        lines = [self._totals(asked.answer)]
+        lines += paragraph(
+            f"{len(self.walk.plan.statements)} statements of {one_line(self.walk.plan.file, 80)}; s lists them",
+            cells,
+            "dim",
+        )
+        lines += count_lines(asked.answer.counts, cells)
+        lines += self._going(asked.answer, "drop", "What is dropped", cells)
+        lines += self._going(asked.answer, "replace", "What is replaced, as it is now", cells)
+        lines += self._by_table(asked.answer.items, cells)
+        return lines
+
+    def _totals(self, preview: Preview) -> Line:
+        spans: list[Span] = []
+        for verb in VERBS:
+            number = len(preview.of(verb))
+            spans.append((f"{verb} {count(number)}   ", ROLES[verb] if number else "dim"))
+        return line(*spans)
+
+    def _going(self, preview: Preview, verb: PlanVerb, title: str, cells: int) -> list[Line]:
+        items = [item for item in preview.of(verb) if item.definition or verb == "drop"]
+        if not items:
+            return []
+        lines = [Line(), heading(f"{title}: {count(len(items))}")]
+        for item in items:
+            lines += paragraph(f"{verb} {one_line(item.object, 300)}", cells, ROLES[verb])
+            lines += paragraph(cleaned(item.definition), cells, "dim", indent=4) if item.definition else []
+        return lines
+
+    def _by_table(self, items: Sequence[PlanItem], cells: int) -> list[Line]:
+        tables: dict[str, Counter[PlanVerb]] = {}
+        for item in items:
+            tables.setdefault(item.table or ELSEWHERE, Counter())[item.verb] += 1
+        if not tables:
+            return []
+        width = max(12, min(40, cells - COLUMN * len(VERBS)))
+        titles = "".join(fit_right(verb, COLUMN) for verb in VERBS)
+        lines = [Line(), line((fit("table", width) + titles, "dim"))]
+        for table, verbs in tables.items():
+            numbers: list[Span] = [
+                (
+                    fit_right(count(verbs[verb]) if verbs[verb] else self.glyphs.none, COLUMN),
+                    ROLES[verb] if verbs[verb] else "dim",
+                )
+                for verb in VERBS
+            ]
+            lines.append(line((fit(one_line(bare(table), 200), width), "text"), *numbers))
+        return lines
+
+
+def count_lines(counts: Sequence[Count], cells: int) -> list[Line]:
+    """The bundle's counts: how many rows of what, with the note that belongs to them."""
+    lines: list[Line] = []
+    titles = list(dict.fromkeys(row.title for row in counts))
+    for title in titles:
+        lines += [Line(), heading(one_line(title, 200))]
+        for row in counts:
+            if row.title == title:
+                lines.append(
+                    line(
+                        (fit_right(count(row.rows), COLUMN) + "  ", "strong"),
+                        (one_line(row.label, max(8, cells - COLUMN - 2)), "text"),
+                    )
+                )
+                lines += paragraph(one_line(row.note, 400), cells, "dim", indent=COLUMN + 2) if row.note else []
+    return lines

@@ -1,0 +1,93 @@
+"""The statements of a run as a list: each with its number, its line in the file, and below it its whole text."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tui.core.run import Plan
+from tui.core.statements import title
+from tui.core.text import Glyphs, one_line
+from tui.screens.base import DeckScreen
+from tui.screens.steps.step import cleaned
+from tui.store import Store
+from tui.widgets.frame import Frame
+from tui.widgets.lines import Line, line
+from tui.widgets.reader import Reader
+from tui.widgets.table import Column, LineTable, Row
+
+TEXT_LIMIT = 20_000
+
+
+class StatementsScreen(DeckScreen):
+    """The list above, the marked statement below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,s", "app.back", "Back", tooltip="Back to the walkthrough"),
+        Binding("y", "copy", "Copy", tooltip="Copy the marked statement"),
+        Binding("tab,shift+tab", "app.focus_next", "Text", show=False, tooltip="Between the list and the text"),
+    ]
+    AUTO_FOCUS = "#statements-table"
+
+    def __init__(self, store: Store, glyphs: Glyphs, plan: Plan) -> None:
+        super().__init__(store, glyphs)
+        self._plan = plan
+        digits = len(str(len(plan.statements)))
+        last = plan.statements[-1].line
+        columns = (
+            Column("k", max(2, digits), "right"),
+            Column("line", max(4, len(str(last))), "right"),
+            Column("statement", 0),
+        )
+        self._table = LineTable(columns, glyphs, id="statements-table")
+        self._reader = Reader(glyphs, id="statements-text")
+        self._list = Frame(f"{one_line(plan.file, 80)} · {len(plan.statements)} statements", id="statements-list")
+        self._text = Frame("", id="statements-frame")
+
+    def compose(self) -> ComposeResult:
+        """One above the other."""
+        with self._list:
+            yield self._table
+        with self._text:
+            yield self._reader
+        yield self.hint
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Show all of them."""
+        self._table.set_rows(
+            [
+                Row(str(index), ((str(index + 1), "dim"), (str(statement.line), "dim"), (title(statement), "text")))
+                for index, statement in enumerate(self._plan.statements)
+            ]
+        )
+
+    def on_line_table_moved(self) -> None:
+        """Another text."""
+        index = int(self._table.key or 0)
+        statement = self._plan.statements[index]
+        self._text.title(
+            f"{index + 1} of {len(self._plan.statements)} · {one_line(self._plan.file, 60)}:{statement.line}"
+        )
+        digits = len(str(statement.line + statement.text.count("\n")))
+
+        def write(cells: int) -> list[Line]:
+            # Not wrapped: a line here is a line of the file, with its number.
+            return [
+                line((f"{statement.line + at:>{digits}}  ", "dim"), (text, "text"))
+                for at, text in enumerate(cleaned(statement.text, TEXT_LIMIT).split("\n"))
+            ]
+
+        self._reader.read(write)
+
+    def on_line_table_chosen(self) -> None:
+        """Read the text."""
+        self._reader.focus()
+
+    def action_copy(self) -> None:
+        """Copy the statement, cleaned."""
+        index = int(self._table.key or 0)
+        self.app.copy_to_clipboard(cleaned(self._plan.statements[index].text, TEXT_LIMIT).rstrip("\n"))
+        self.say(f"copied statement {index + 1}")

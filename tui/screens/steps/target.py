@@ -1,0 +1,112 @@
+"""Step 1, the target: which database this is, how it is reached, as whom, and what it is like now."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from tui.core.aftermath import aftermath
+from tui.core.look import Look
+from tui.core.report import route, tls
+from tui.core.text import duration, one_line
+from tui.screens.steps.step import Promise, Standing, Step, field, heading, paragraph
+from tui.theme import Role
+from tui.widgets.lines import Line
+
+
+class TargetStep(Step):
+    """Where we are, before anything else."""
+
+    NAME = "Target"
+    OFFERS = frozenset({"repeat"})
+
+    def promise(self) -> Promise:
+        """Looking only."""
+        return Promise("looks at this database once", "change anything", "esc leaves")
+
+    def arrive(self) -> Awaitable[None] | None:
+        """A look of now, not of some seconds ago: what follows is compared with it."""
+        return None if self.walk.settled else self.walk.looking.ask()
+
+    def repeat(self) -> Awaitable[None] | None:
+        """Look again."""
+        return self.arrive()
+
+    def standing(self) -> Standing:
+        """Known, or not."""
+        looking = self.walk.looking
+        if looking.problem is not None:
+            return self.bad("not reached")
+        if looking.answer is None:
+            return self.busy("looking")
+        if self.walk.deck.destination.read_only:
+            return self.careful("read-only")
+        return self.well("local" if self.walk.deck.destination.local else "production")
+
+    def against_next(self) -> str:
+        """A database that can not be reached has no preflight."""
+        looking = self.walk.looking
+        if looking.answer is None:
+            return "the database was not reached: r looks again" if looking.problem else "still looking"
+        return ""
+
+    def write(self, cells: int) -> list[Line]:
+        """For a rollback first what it takes away, then the facts."""
+        looking = self.walk.looking
+        lines = self._consequences(cells) if self.walk.action == "rollback" else []
+        lines += self._place(cells)
+        if looking.answer is not None:
+            lines += self._server(looking.answer, cells)
+        if looking.problem is not None:
+            lines += [Line(), *self.problem_lines(looking.problem, cells)]
+        elif looking.answer is None:
+            lines += [Line(), *paragraph(f"{self.glyphs.wait} looking", cells, "live")]
+        return lines
+
+    def _consequences(self, cells: int) -> list[Line]:
+        look = self.walk.look
+        said = aftermath(self.walk.deck.bundle, look.catalog if look else None)
+        lines = [heading("What rolling back means")]
+        for number, sentence in enumerate(said.sentences()):
+            role: Role = "bad!" if number == len(said.sentences()) - 1 and said.closed else "text"
+            lines += paragraph(one_line(sentence, 1000), cells, role)
+        return [*lines, Line()]
+
+    def _place(self, cells: int) -> list[Line]:
+        place = self.walk.deck.destination
+        lines = field("database", one_line(place.database, 200), cells, "strong")
+        lines += field("host", one_line(f"{place.host}:{place.port}", 300), cells)
+        lines += field("as", one_line(place.user, 200), cells)
+        if place.local:
+            return lines + field("is", "on this machine", cells)
+        return lines + field("is", "PRODUCTION, as far as patchdeck knows: it is not on this machine", cells, "bad!")
+
+    def _server(self, look: Look, cells: int) -> list[Line]:
+        server, verdict, bundle = look.server, look.verdict, self.walk.deck.bundle
+        lines = field("route", route(server), cells)
+        line_role: Role = "text" if server.tls_verified or self.walk.deck.destination.local else "warn"
+        lines += field("line", tls(server), cells, line_role)
+        lines += field(
+            "server", one_line(f"PostgreSQL {server.version}, round trip {duration(server.rtt)}", 200), cells
+        )
+        access, role = self._access(look)
+        lines += field("access", access, cells, role)
+        lines += [
+            Line(),
+            *field("bundle", one_line(f"{bundle.name} {bundle.version}: {bundle.manifest.title}", 300), cells),
+        ]
+        lines += field("now", one_line(f"{verdict.headline}. {verdict.sentence}", 500), cells, "strong")
+        if self.walk.action == "apply" and verdict.state == "applied" and verdict.healthy:
+            lines += paragraph("Everything holds already: applying would run nothing.", cells, "warn")
+        return lines
+
+    def _access(self, look: Look) -> tuple[str, Role]:
+        if self.walk.deck.destination.read_only:
+            return ("read-only session: this walkthrough ends before the rehearsal", "warn")
+        if not look.server.writable:
+            return ("the server takes no writes (a standby, or read-only mode)", "bad")
+        rights = [
+            word
+            for word, has in (("superuser", look.server.superuser), ("bypasses RLS", look.server.bypass_rls))
+            if has
+        ]
+        return (", ".join(["read and write", *rights]), "text")

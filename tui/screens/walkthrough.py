@@ -1,0 +1,412 @@
+"""The walkthrough: a full-screen stepper through applying or rolling back, whose last step but two changes anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+from textual.worker import Worker, WorkerState
+
+from tui.core.deck import Deck
+from tui.core.look import Look
+from tui.core.run import Action, Phase
+from tui.core.text import Glyphs, fit, one_line, redact
+from tui.crash import record
+from tui.identity import client_host, operator
+from tui.screens.base import DeckScreen
+from tui.screens.steps.confirm import ConfirmBox, ConfirmStep
+from tui.screens.steps.plan import PlanStep
+from tui.screens.steps.preflight import PreflightStep
+from tui.screens.steps.rehearsal import RehearsalStep
+from tui.screens.steps.report import ReportStep
+from tui.screens.steps.run import RunStep
+from tui.screens.steps.statements import StatementsScreen
+from tui.screens.steps.step import Promise, Step, behind
+from tui.screens.steps.target import TargetStep
+from tui.screens.steps.verify import VerifyStep
+from tui.screens.steps.walk import Run, Walk
+from tui.store import Store
+from tui.theme import Role
+from tui.widgets.band import WIDE
+from tui.widgets.footer import Entry
+from tui.widgets.frame import Frame
+from tui.widgets.lines import Line, Lines, Span, justify, line
+from tui.widgets.reader import Reader
+
+STEPS: tuple[type[Step], ...] = (
+    TargetStep,
+    PreflightStep,
+    PlanStep,
+    RehearsalStep,
+    ConfirmStep,
+    RunStep,
+    VerifyStep,
+    ReportStep,
+)
+REDRAW = 0.1
+"""Seconds between two drawings of a run: statements finish faster than an eye follows and a slow line carries."""
+RAIL = 26
+"""Cells of the list of steps."""
+PROMISES = (("does", "does"), ("does_not", "does not"), ("back", "way back"))
+
+
+class LeaveQuestion(ModalScreen[bool]):
+    """Asked before a run is left. True cancels it; staying is what enter and escape do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "cancel", "Cancel the run", tooltip="Stop, and roll everything back"),
+        Binding("escape,enter,s", "stay", "Stay", tooltip="Back to the run, which goes on"),
+    ]
+
+    def __init__(self, committing: bool) -> None:
+        super().__init__()
+        self._committing = committing
+
+    def compose(self) -> ComposeResult:
+        """A question and its two answers."""
+        with Frame("A run is going on", id="leave"):
+            yield Lines(id="leave-text")
+
+    def on_mount(self) -> None:
+        """Say what each answer does."""
+        text = self.query_one("#leave-text", Lines)
+        if self._committing:
+            said: list[Line] = [line(("COMMIT is sent: it can not be called back.", "warn"))]
+        else:
+            said = [line(("c", "live!"), ("  cancel it: everything is rolled back", "text"))]
+        self.call_after_refresh(text.show, [*said, line(("esc", "live!"), ("  stay: it goes on", "text"))])
+
+    def action_cancel(self) -> None:
+        """Cancel the run."""
+        self.dismiss(not self._committing)
+
+    def action_stay(self) -> None:
+        """Let it go on."""
+        self.dismiss(False)
+
+
+class WalkthroughScreen(DeckScreen):
+    """The stepper. It draws what the steps say, moves between them, and keeps the one run that may be going on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "rehearse", "Rehearse", tooltip="Run everything for real, then roll it back"),
+        Binding("enter,n", "next", "Next", tooltip="Go to the next step, when this one is done"),
+        Binding("p", "previous", "Back", tooltip="Go to the step before"),
+        Binding("r", "repeat", "Again", tooltip="Ask or rehearse again"),
+        Binding("s", "statements", "Statements", tooltip="Every statement with its line in the file"),
+        Binding("x", "skip", "Skip rehearsal", tooltip="Go on without knowing whether it works here"),
+        Binding("c", "cancel", "Cancel", tooltip="Stop the run and roll everything back"),
+        Binding("y", "copy", "Copy path", tooltip="Copy the path of the report"),
+        Binding(
+            "escape", "leave", "Leave", tooltip="Back to the dashboard; a run that is going on is asked about first"
+        ),
+    ]
+    FOOTER_ORDER: ClassVar[Sequence[str]] = (
+        "rehearse",
+        "screen.confirm",
+        "cancel",
+        "next",
+        "previous",
+        "screen.previous",
+        "skip",
+        "repeat",
+        "statements",
+        "copy",
+    )
+    KEEP: ClassVar[frozenset[str]] = frozenset({"leave", "app.help"})
+    AUTO_FOCUS = "#step-text"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
+        (0, "-narrow"),
+        (WIDE, "-wide"),
+    ]
+    CSS = """
+    WalkthroughScreen #walk-band { height: 1; background: $deck-bar; color: $foreground; }
+    WalkthroughScreen #walk-band.-production { background: $error; color: $background; text-style: bold; }
+    WalkthroughScreen #walk-body { height: 1fr; }
+    WalkthroughScreen #walk-rail { width: 28; }
+    WalkthroughScreen #walk-step { height: 1; padding: 0 1; }
+    WalkthroughScreen #walk-promise { height: 3; margin-top: 1; }
+    WalkthroughScreen.-wide #walk-step { display: none; }
+    WalkthroughScreen.-narrow #walk-rail { display: none; }
+    WalkthroughScreen.-narrow #walk-frame { border: none; }
+    WalkthroughScreen #confirm { display: none; height: 2; }
+    WalkthroughScreen #confirm-row { height: 1; }
+    WalkthroughScreen #confirm-name { width: 1fr; height: 1; border: none; padding: 0 1; background: $deck-cursor; }
+    WalkthroughScreen #confirm-go { width: auto; height: 1; margin-left: 2; }
+    WalkthroughScreen #confirm-said { height: 1; }
+    LeaveQuestion { align: center middle; background: $background 60%; }
+    LeaveQuestion #leave { width: 50; height: 6; padding: 0 1; background: $background; border: round $warning; }
+    """
+
+    def __init__(
+        self,
+        deck: Deck,
+        action: Action,
+        look: Look | None,
+        glyphs: Glyphs,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # What a walkthrough shows comes from its own questions, not from the store the dashboard polls into.
+        super().__init__(Store(lambda _: None), glyphs)
+        who = (operator(), client_host())
+        self.walk = Walk(deck, action, look, who=who, monotonic=monotonic, told=self._told)
+        self.steps = tuple(step(self.walk, glyphs) for step in STEPS)
+        self._at = self._furthest = 0
+        self._dirty = False
+        self._seconds = 0
+        self._band = Static(id="walk-band", markup=False)
+        self._one = Lines(id="walk-step")
+        self._rail = Lines(id="walk-list")
+        self._reader = Reader(glyphs, id="step-text")
+        self._frame = Frame("", id="walk-frame")
+        self._promise = Lines(id="walk-promise")
+        confirm = next(step for step in self.steps if isinstance(step, ConfirmStep))
+        self._box = ConfirmBox(confirm)
+
+    @property
+    def step(self) -> Step:
+        """The step that is shown."""
+        return self.steps[self._at]
+
+    def compose(self) -> ComposeResult:
+        """Where we are above, the steps at the left, the step's text, what it promises below it."""
+        yield self._band
+        yield self._one
+        with Horizontal(id="walk-body"):
+            with Frame("Apply" if self.walk.action == "apply" else "Roll back", id="walk-rail"):
+                yield self._rail
+            with self._frame, Vertical():
+                yield self._reader
+                yield self._box
+                yield self._promise
+        yield self.hint
+        yield self.footer
+
+    def on_mount(self) -> None:
+        """Begin with the target. A run is redrawn by a timer, and only when something was heard of it."""
+        self._band.set_class(not self.walk.deck.destination.local, "-production")
+        self.set_interval(REDRAW, self._flush)
+        self._enter(0)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The same in other places."""
+        super().on_resize(event)
+        self.call_after_refresh(self._draw)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A defect of ours in a question or a run is said and kept, and never the end of the walkthrough."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            path = record(event.worker.error)
+            text = one_line(redact(f"{type(event.worker.error).__name__}: {event.worker.error}"), 200)
+            self.say(f"{self.glyphs.bad} {text}; details in {path}", "bad")
+
+    # What is shown
+
+    def _told(self) -> None:
+        """Something may look different; it is drawn with the next beat, however often this is called before."""
+        self._dirty = True
+
+    def _flush(self) -> None:
+        live = self.walk.live
+        seconds = int(live.elapsed) if live else self._seconds
+        if self._dirty or seconds != self._seconds:
+            self._dirty, self._seconds = False, seconds
+            self._draw()
+
+    def _draw(self, *, from_top: bool = False) -> None:
+        if not self.is_mounted:
+            return
+        self._draw_band()
+        self._draw_steps()
+        self._frame.title(f"{self._at + 1} {self.step.name}")
+        standing = self.step.standing()
+        self._frame.broken(standing.role == "bad")
+        self._draw_promise()
+        self._reader.read(self.step.write, from_top=from_top)
+        self.refresh_footer()
+        self.rest()
+
+    def _draw_band(self) -> None:
+        walk = self.walk
+        place, bundle = walk.deck.destination, walk.plan.bundle
+        kind = "LOCAL" if place.local else "PRODUCTION"
+        verb = "Apply" if walk.action == "apply" else "Roll back"
+        right = f"{verb} {one_line(bundle.name, 40)} "
+        room = max(1, self.size.width - len(right) - 1)
+        where = one_line(f"{place.name}: database {place.database} on {place.host}:{place.port}", 300)
+        text = f"{fit(f' {kind}  {where}', room)} {right}"
+        if self._band.content != Content(text):
+            self._band.update(Content(text))
+
+    def _draw_steps(self) -> None:
+        lines: list[Line] = []
+        marks: list[Span] = []
+        for index, step in enumerate(self.steps):
+            standing = step.standing() if index <= self._furthest else step.ahead()
+            here = index == self._at
+            name: Role = "strong" if here else "text" if index <= self._furthest else "dim"
+            head: tuple[Span, ...] = ((f"{standing.mark} ", standing.role), (f"{index + 1} {step.name}", name))
+            word: tuple[Span, ...] = ((standing.word, standing.role),)
+            lines.append(Line(justify(head, word, self._rail.content_size.width), "resting" if here else "plain"))
+            marks.append((standing.mark, standing.role if index <= self._furthest else "dim"))
+            if here:
+                one: list[Span] = [(f"step {index + 1} of {len(self.steps)}  ", "dim"), (step.name, "strong")]
+                one.append((f"  {standing.word}", standing.role))
+        self._rail.show(lines)
+        self._one.show((Line(justify(one, marks, self._one.content_size.width)),))
+
+    def _draw_promise(self) -> None:
+        promise: Promise = self.step.promise()
+        cells = self._promise.content_size.width or self.size.width - 4
+        lines: list[Line] = []
+        for name, word in PROMISES:
+            lines += behind(((fit(word, 10), "dim"),), getattr(promise, name), cells, "dim")
+        if self._promise.styles.height is None or self._promise.size.height != len(lines):
+            self._promise.styles.height = len(lines)
+        self._promise.show(lines)
+
+    def resting_hint(self) -> tuple[str, Role]:
+        """Why the next step is not open, when it is not."""
+        reason = self.step.against_next()
+        return (reason, "dim") if reason else ("", "dim")
+
+    def reason_against(self, action: str) -> str:
+        """Why an action does not work now."""
+        if action == "next":
+            return self.step.against_next()
+        if action == "screen.confirm":
+            return "" if self.walk.matches(self._box.input.value) else "type the database's name"
+        return ""
+
+    def _entries(self) -> Iterator[Entry]:
+        """What works here; while a name is typed, letters are letters. The last step has no next."""
+        for entry in super()._entries():
+            if self._typing and len(entry.key) == 1 and entry.key.isprintable() and entry.action != "screen.previous":
+                continue
+            if entry.action == "next" and self._at == len(self.steps) - 1:
+                yield replace(entry, word="Done")
+            else:
+                yield entry
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Actions a step has no use for are not bound there."""
+        if action in ("repeat", "statements", "skip", "cancel", "copy", "rehearse"):
+            return self.step.offers(action)
+        if action == "next":
+            return not self._typing and not self.step.offers("rehearse")
+        if action == "previous":
+            return self._at > 0 and self.walk.live is None
+        return True
+
+    @property
+    def _typing(self) -> bool:
+        return self._box.input.has_focus
+
+    # What keys do
+
+    def action_next(self) -> None:
+        """Go on, or say why not; from the last step go back to the dashboard."""
+        reason = self.step.against_next()
+        if reason:
+            self.say(reason, "warn")
+        elif self._at == len(self.steps) - 1:
+            self.dismiss(None)
+        else:
+            self._enter(self._at + 1)
+
+    def action_previous(self) -> None:
+        """Go back a step."""
+        self._enter(self._at - 1)
+
+    def action_repeat(self) -> None:
+        """Ask again; in the rehearsal, rehearse again; in the report, write again."""
+        if isinstance(self.step, RehearsalStep):
+            self.action_rehearse()
+        else:
+            self._start(self.step.repeat(), "ask")
+
+    def action_statements(self) -> None:
+        """List the statements."""
+        self.app.push_screen(StatementsScreen(self.store, self.glyphs, self.walk.plan))
+
+    def action_rehearse(self) -> None:
+        """Rehearse, unless a run is going on."""
+        self._follow(self.walk.rehearse())
+
+    def action_skip(self) -> None:
+        """Go on without a rehearsal."""
+        self.walk.skip()
+        self.say(f"{self.glyphs.warn} rehearsal skipped: whether it works here is not known", "warn")
+
+    def action_cancel(self) -> None:
+        """Ask the run to stop."""
+        if self.walk.live is not None:
+            self.walk.live.cancel()
+
+    def action_confirm(self) -> None:
+        """What enter does in the line that the name is typed into."""
+        self._box.confirm()
+
+    def on_confirm_box_confirmed(self, event: ConfirmBox.Confirmed) -> None:
+        """The name was right: run."""
+        run = self.walk.go(event.typed)
+        if run is not None:
+            self._enter(self._at + 1)
+            self._follow(run)
+
+    def action_copy(self) -> None:
+        """Copy the report's path."""
+        if isinstance(self.step, ReportStep) and self.step.files is not None:
+            self.app.copy_to_clipboard(str(self.step.files.markdown))
+            self.say("copied the path")
+
+    def action_leave(self) -> None:
+        """Back to the dashboard; a run that is going on is asked about first."""
+        live = self.walk.live
+        if live is None:
+            self.dismiss(None)
+            return
+
+        def answered(cancel: bool | None) -> None:
+            if cancel and live.live:
+                live.cancel()
+
+        self.app.push_screen(LeaveQuestion(live.state.phase is Phase.COMMITTING), answered)
+
+    def _enter(self, index: int) -> None:
+        """Show another step and begin what belongs to it."""
+        self._at = index
+        self._furthest = max(self._furthest, index)
+        step = self.step
+        confirming = isinstance(step, ConfirmStep) and not self.walk.settled
+        self._box.display = confirming
+        if confirming:
+            self._box.clear()
+            self._box.input.focus()
+        else:
+            self._reader.focus()
+        if isinstance(step, ReportStep):
+            step.write_files()
+        self._start(step.arrive(), "ask")
+        self._draw(from_top=True)
+        self.call_after_refresh(self._draw)
+
+    def _follow(self, run: Run | None) -> None:
+        if run is not None:
+            self._start(run.follow(), "run")
+            self._draw(from_top=True)
+
+    def _start(self, work: Awaitable[None] | None, group: str) -> None:
+        """Neither group is exclusive: nothing that is asked may end a run."""
+        if work is not None:
+            self.run_worker(work, group=group, exit_on_error=False)
