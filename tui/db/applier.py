@@ -303,6 +303,8 @@ class _Run:
             raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
         self._locks_ended()
         if outcome is Outcome.COMMITTED:
+            if (twin := attempt.twin) is not None:
+                self._observer.keep(twin, after)
             await self._look_again()
             also = f" ({said})" if said else ""
             reason = f"Committed{also}: {len(plan.statements)} statements; every check passed before COMMIT."

@@ -19,7 +19,7 @@ from tui.core.statements import place
 from tui.core.text import redact, visible
 from tui.db.locks import Lock, lock_commands
 from tui.db.pipeline import Command, Reply, StatementError
-from tui.db.probe import catalog_command, read_twin, set_local, twin_commands
+from tui.db.probe import Twin, catalog_command, read_twin, set_local, twin_commands
 from tui.db.queries import query
 
 LONG = 20_000
@@ -77,14 +77,20 @@ class Attempt:
             for relation, mode, listed in self._replies[self._marks["held"]].rows
         )
 
+    @property
+    def twin(self) -> Twin | None:
+        """The twins made beside the result; None for a rollback, which is not judged by them."""
+        if self._plan.action == "rollback":
+            return None
+        first = self._marks["twin"] + 1
+        return read_twin([self._replies[index] for index in range(first, first + 4)])
+
     def checks(self) -> tuple[Check, ...]:
         """The checks on the not yet committed result."""
-        plan = self._plan
-        if plan.action == "rollback":
-            return removal_checks(plan.statements, self.before, self.after)
-        first = self._marks["twin"] + 1
-        twin = read_twin([self._replies[index] for index in range(first, first + 4)])
-        return compare(plan.bundle.expectation, self.after, twin.catalog, twin.failures)
+        twin = self.twin
+        if twin is None:
+            return removal_checks(self._plan.statements, self.before, self.after)
+        return compare(self._plan.bundle.expectation, self.after, twin.catalog, twin.failures)
 
     def failure(self, error: StatementError) -> Failure:
         """A refused command, with its place in the file when it is one of the file's."""

@@ -77,7 +77,7 @@ class Link:
         """Connect; does nothing when connected. Raises Problem."""
         if self.is_open:
             return
-        conninfo = make_conninfo(**self._target.parameters(self._application))
+        conninfo = make_conninfo("", **self._target.parameters(self._application))
         began = monotonic()
         try:
             self._connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from tui.core.bundle import Bundle
+from tui.core.catalog import Catalog
 from tui.core.checklist import compare
 from tui.core.look import Look, PoolerMode, Server
 from tui.core.preflight import Facts, decode_facts, facts_request
@@ -46,8 +47,12 @@ class Observer:
         if self._stale(reading):
             reading, found = await self._read(link, twin=True, facts=facts)
         if reading.twin is not None:
-            self._twin, self._twin_of = reading.twin, digest(reading.catalog)
+            self.keep(reading.twin, reading.catalog)
         return Sight(self._judge(link, reading), found, reading.server.pid)
+
+    def keep(self, twin: Twin, of: Catalog) -> None:
+        """Keep twins that were made beside the catalog `of`, here or inside a run's transaction."""
+        self._twin, self._twin_of = twin, digest(of)
 
     def _stale(self, reading: Reading) -> bool:
         """Whether the kept twins lack something that could be made by now."""
