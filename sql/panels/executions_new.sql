@@ -1,0 +1,41 @@
+-- Executions that started since the last one seen, of agents and workflows.
+--   $1 started_at of the last one seen, or null; $2 its id, or ''; $3 how many at most
+-- With $1 null: the newest $3 of the last 15 minutes. Otherwise the next $3 after it; rows of the same instant are told
+-- apart by id. Columns: id, kind, name, tenant, status, started_at, duration_ms, message; oldest first.
+-- Both ways the (started_at desc, id desc) indexes are read from one end and only as far as $3.
+with execution as not materialized (
+  select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
+  from public.agent_executions
+  union all
+  select id, 'workflow', workflow_id, tenant_id, status, started_at, completed_at, error, input
+  from public.workflow_executions
+), page as (
+  (
+    select * from execution
+    where $1::timestamptz is null and started_at >= now() - interval '15 minutes'
+    order by started_at desc, id desc
+    limit $3::bigint
+  )
+  union all
+  (
+    select * from execution
+    where $1::timestamptz is not null
+      and started_at >= $1::timestamptz and (started_at, id) > ($1::timestamptz, nullif($2::text, '')::uuid)
+    order by started_at, id
+    limit $3::bigint
+  )
+)
+select
+  page.id::text as id,
+  page.kind,
+  coalesce(agents.name, workflows.name, page.input ->> page.kind, left(page.made_by::text, 8), 'deleted') as name,
+  tenants.name as tenant,
+  case page.status when 'completed' then 'ok' else page.status end as status,
+  page.started_at,
+  extract(epoch from page.completed_at - page.started_at)::double precision * 1000 as duration_ms,
+  left(page.error, 1000) as message
+from page
+left join public.agents on page.kind = 'agent' and agents.id = page.made_by
+left join public.workflows on page.kind = 'workflow' and workflows.id = page.made_by
+left join public.tenants on tenants.id = page.tenant_id
+order by page.started_at, page.id

@@ -1,0 +1,34 @@
+-- Executions in flight, and those asked for by id because they were in flight when last seen.
+--   $1 ids, as text[]
+-- Columns as in executions_new.sql. At most 50 of each kind in flight, the newest, through the status indexes.
+with picked as (
+  (select id from public.agent_executions where status = 'running' order by started_at desc limit 50)
+  union
+  (select id from public.workflow_executions where status = 'running' order by started_at desc limit 50)
+  union
+  select unnest($1::text[]::uuid[])
+), execution as (
+  select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
+  from public.agent_executions
+  where id = any (array(select id from picked))
+  union all
+  select id, 'workflow', workflow_id, tenant_id, status, started_at, completed_at, error, input
+  from public.workflow_executions
+  where id = any (array(select id from picked))
+)
+select
+  execution.id::text as id,
+  execution.kind,
+  coalesce(
+    agents.name, workflows.name, execution.input ->> execution.kind, left(execution.made_by::text, 8), 'deleted'
+  ) as name,
+  tenants.name as tenant,
+  case execution.status when 'completed' then 'ok' else execution.status end as status,
+  execution.started_at,
+  extract(epoch from execution.completed_at - execution.started_at)::double precision * 1000 as duration_ms,
+  left(execution.error, 1000) as message
+from execution
+left join public.agents on execution.kind = 'agent' and agents.id = execution.made_by
+left join public.workflows on execution.kind = 'workflow' and workflows.id = execution.made_by
+left join public.tenants on tenants.id = execution.tenant_id
+order by execution.started_at, execution.id

@@ -1,0 +1,30 @@
+-- Before the migration there is no log of errors: workflow executions that failed since the last one seen.
+--   $1 completed_at of the last one seen, or null; $2 its id, or ''; $3 how many at most
+-- With $1 null: the newest $3 of the last 15 minutes. Columns: id, at, source, kind, message, tenant; oldest first.
+with page as (
+  (
+    select id, workflow_id, error, input, completed_at
+    from public.workflow_executions
+    where $1::timestamptz is null and status = 'failed' and completed_at >= now() - interval '15 minutes'
+    order by completed_at desc, id desc
+    limit $3::bigint
+  )
+  union all
+  (
+    select id, workflow_id, error, input, completed_at
+    from public.workflow_executions
+    where $1::timestamptz is not null and status = 'failed'
+      and completed_at >= $1::timestamptz and (completed_at, id) > ($1::timestamptz, nullif($2::text, '')::uuid)
+    order by completed_at, id
+    limit $3::bigint
+  )
+)
+select
+  id::text as id,
+  completed_at as at,
+  coalesce(input ->> 'workflow', left(workflow_id::text, 8)) as source,
+  coalesce(substring(error from '^([[:alpha:]_][[:alnum:]_.]*):'), 'error') as kind,
+  left(coalesce(error, 'failed without a message'), 4000) as message,
+  null::text as tenant
+from page
+order by page.completed_at, page.id
