@@ -132,9 +132,10 @@ def _headline(state: State, passed: int, failed: int, total: int) -> str:
 
 def _sentence(state: State, failed: int, unproven: int) -> str:
     are = f"{failed} checks fail" if failed != 1 else "1 check fails"
+    definitions = "definition" if unproven == 1 else "definitions"
     match state:
         case "applied" if unproven:
-            return f"Nothing fails, but {unproven} definitions could not be proven on this connection."
+            return f"Nothing fails, but {unproven} {definitions} could not be proven on this connection."
         case "applied":
             return "The migration is in force: every check holds."
         case "not_applied":
