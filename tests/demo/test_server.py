@@ -396,3 +396,21 @@ def test_the_operators_own_settings_do_not_steer_the_demo(demo_folder: Path, mon
     monkeypatch.setenv("PGSERVICE", "elsewhere")
     with demo_at(demo_folder, "bare") as demo:
         assert demo.server_version
+
+
+def test_a_changed_file_makes_a_new_template(demo_folder: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(BUNDLE, bundle)
+    with Kept(bundle / "demo", home=demo_folder) as kept:
+        for text, column in (("alter table public.tenants add one int", "one"), ("select 1", None)):
+            (bundle / "PATCH.sql").write_text(text)
+            kept.create("trial", "applied", template="applied")
+            found = ask(
+                kept.ready.address.admin_dsn("trial"),
+                "select attname::text from pg_attribute where attrelid = 'public.tenants'::regclass and attnum > 4",
+            )
+            assert found == ([(column,)] if column else [])
+        (bundle / "PATCH.sql").unlink()
+        with pytest.raises(DemoError, match=r"PATCH\.sql"):
+            kept.create("trial", "applied", template="applied")
+        assert ask(kept.ready.address.admin_dsn("template1"), "select 1") == [(1,)]

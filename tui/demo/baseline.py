@@ -78,7 +78,8 @@ class Databases:
     def _digest(self, chain: Sequence[State]) -> str:
         texts = hashlib.sha256(repr(chain).encode())
         for state in chain:
-            for file in (*state.superuser, *state.owner):
+            patch = (self.manifest.patch,) if state.apply else ()
+            for file in (*state.superuser, *patch, *state.owner):
                 texts.update(self._text(file).encode())
         return texts.hexdigest()[:10]
 

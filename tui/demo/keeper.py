@@ -161,7 +161,7 @@ class _Keeper:
             request = self._wire.hear(self._watched)
             try:
                 self._do(request)
-            except DemoError as error:
+            except (DemoError, OSError) as error:
                 self._wire.say(Answer(error=str(error)))
             else:
                 self._wire.say(Answer(done=True))
