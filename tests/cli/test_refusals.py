@@ -90,7 +90,7 @@ def test_a_wrong_password_is_exit_3_and_shown_nowhere(make_database: MakeDatabas
         patchdeck("status", "--dsn", f"{dsn}&password={SECRET}"),
     ):
         assert ran.code == 3
-        assert "password" in ran.err
+        assert "authentication failed" in ran.err
         assert SECRET not in ran.out + ran.err
         assert SECRET.replace("/", "%2F") not in ran.out + ran.err
 
@@ -113,7 +113,7 @@ def test_a_password_in_argv_is_warned_about() -> None:
         (["apply", "--confirm", "x", "--record-supabase"], "No such option"),
         (["verify", "--layers", "structure,everything"], "everything is none of"),
         (["status", "--bundle", "/nowhere"], "not a folder"),
-        (["status", "--dsn", "postgresql://[:::]/"], "not a connection string"),
+        (["status", "--dsn", "no connection string"], "not a connection string"),
         (["status", f"postgresql://postgres:{SECRET}@db.example.com/postgres"], "unexpected extra argument"),
         (["demo", "--dsn", "postgresql:///x"], "leave --dsn out"),
     ],
@@ -165,14 +165,15 @@ def test_without_a_terminal_the_dashboard_names_status() -> None:
 def test_a_dumb_terminal_is_none() -> None:
     main, terminal = pty.openpty()
     done = subprocess.run(
-        PATCHDECK, cwd=ROOT, env=environment(extra={"TERM": "dumb"}), stdin=terminal, stdout=terminal,
-        stderr=subprocess.PIPE, encoding="utf-8", timeout=30, check=False,
+        PATCHDECK, cwd=ROOT, env=environment(extra={"TERM": "dumb"}), stdin=terminal, stdout=terminal, stderr=terminal,
+        timeout=30, check=False,
     )  # fmt: skip
+    said = os.read(main, 10_000).decode()
     os.close(main)
     os.close(terminal)
     assert done.returncode == 2
-    assert "TERM=dumb" in done.stderr
-    assert "patchdeck status" in done.stderr
+    assert "TERM=dumb" in said
+    assert "patchdeck status" in said
 
 
 def _piped(arguments: list[str], env: dict[str, str]) -> tuple[int, str]:

@@ -23,12 +23,13 @@ def dashboard(options: Options) -> int:
 
 
 def refuse_without_terminal(instead: str) -> None:
-    """Raise Stop, naming the command `instead`, unless both ends are a terminal that can be drawn on.
+    """Raise Stop, naming the command `instead`, unless every end is a terminal that can be drawn on.
 
-    Textual itself would write its escape sequences into a pipe, and draw on TERM=dumb (facts: textual 3.5, 4.9).
+    Textual itself would write its escape sequences into a pipe, and draw on TERM=dumb (facts: textual 3.5, 4.9). It
+    draws on standard error.
     """
     reason = ""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         reason = "this is not a terminal"
     elif os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         reason = f"TERM={os.environ.get('TERM', '')} can not show it"
