@@ -4,7 +4,9 @@
 -- Four tables exist before: tenants, tenant_members, workflow_executions, telemetry_events. Twelve are created here,
 -- and a view, two functions for the application, one helper for the policies.
 --
---   psql -1 -v ON_ERROR_STOP=1 -f PATCH.sql        as role postgres, in one transaction; or: patchdeck apply
+-- Run it with "patchdeck apply", or by hand as role postgres, in one transaction:
+--
+--   psql -1 -v ON_ERROR_STOP=1 -c "set local lock_timeout = '2s'" -f PATCH.sql
 --
 -- Runs on PostgreSQL 15 to 18. It can run again: what is there stays, what is missing is added, functions, policies,
 -- triggers, the view and the grants are set anew. No row is deleted, no column is changed or dropped.

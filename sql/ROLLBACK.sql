@@ -9,7 +9,9 @@
 -- indexes, functions, grants and publication entries. It does NOT bring back the policies that were there before the
 -- migration: "patchdeck rollback --mode restore" does. PATCH.sql can be applied again afterwards.
 --
---   psql -1 -v ON_ERROR_STOP=1 -f ROLLBACK.sql        as role postgres, in one transaction; it can run again
+-- Run it with "patchdeck rollback --mode lock", or by hand as role postgres, in one transaction. It can run again.
+--
+--   psql -1 -v ON_ERROR_STOP=1 -c "set local lock_timeout = '2s'" -f ROLLBACK.sql
 
 -- A table that was never made, or was dropped since, has nothing to take away: "if exists" covers the table, too.
 
