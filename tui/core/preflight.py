@@ -241,29 +241,24 @@ class _Rules:
             yield PreflightCheck(name, "pass", "No session holds a conflicting lock for long.")
 
     def sizes(self) -> Iterator[PreflightCheck]:
-        name, rows = "sizes", {relation.name: relation.rows for relation in self._facts.relations}
-        total = 0.0
+        name, rows, slow = "sizes", {relation.name: relation.rows for relation in self._facts.relations}, False
         for table in self._expectation.tables:
-            if table.origin == "created" or self._live.table(table.name) is None:
-                continue
-            count = rows.get(table.name, -1)
-            seconds = self._blocked(table, max(count, 0))
-            total += seconds
+            count = max(rows.get(table.name, 0.0), 0.0)
+            seconds = self._blocked(table, count)
             if seconds > SLOW:
+                slow = True
                 what = f"{table.name} has about {count:.0f} rows: it can not be written for about {duration(seconds)}."
                 remedy = "Choose a quiet hour, or build its new indexes CONCURRENTLY beforehand: the patch leaves them."
                 yield PreflightCheck(name, "warn", what, remedy)
-        if total <= SLOW:
-            biggest = max(rows.values(), default=0)
-            what = (
-                f"The largest table concerned has about {max(biggest, 0):.0f} rows: writes wait less than {SLOW:g} s."
-            )
+        if not slow:
+            biggest = max(0.0, *rows.values(), 0.0)
+            what = f"The largest table concerned has about {biggest:.0f} rows: no table is blocked for {SLOW:g} s."
             yield PreflightCheck(name, "pass", what)
 
     def _blocked(self, table: ExpectedTable, rows: float) -> float:
-        """Seconds writes to `table` are blocked while what it lacks is built."""
+        """Seconds writes to a table from before the patch are blocked while what it lacks is built."""
         live = self._live.table(table.name)
-        if live is None:
+        if live is None or table.origin == "created":
             return 0.0
         indexes = {index.name for index in table.indexes} - {index.name for index in live.indexes}
         constraints = {constraint.name for constraint in table.constraints} - {c.name for c in live.constraints}
