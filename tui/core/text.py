@@ -8,8 +8,7 @@ becomes visible. Numbers and marks (`tui.core.figures`) and secrets (`tui.core.r
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from unicodedata import category
 
 from rich.cells import cell_len, set_cell_size
@@ -71,7 +70,7 @@ def visible(text: str, *, limit: int = 4096, newlines: bool = False) -> str:
         return text
     if newlines and "\r" in text:
         text = text.replace("\r\n", "\n")
-    return _cut(text, limit, _clean_lines if newlines else _clean, lambda more: f"… ({more} more)")
+    return _clean(text, limit, _HARMFUL_BUT_NEWLINE if newlines else _HARMFUL, lambda more: f"… ({more} more)")
 
 
 def one_line(text: str, limit: int) -> str:
@@ -81,7 +80,7 @@ def one_line(text: str, limit: int) -> str:
     if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip(" ")
     text = _BLANKS.sub(lambda run: " ⏎ " if "\n" in run[0] or "\r" in run[0] else " ", text.strip(" \t\r\n"))
-    return _cut(text, limit, _clean, lambda _: "…")
+    return _clean(text, limit, _HARMFUL, lambda _: "…")
 
 
 def strip_controls(text: str) -> str:
@@ -105,12 +104,49 @@ def fit_right(text: str, cells: int) -> str:
     return _sized(text, cells, str.rjust)
 
 
-def _clean(text: str) -> str:
-    return _tame_marks(_HARMFUL.sub(_escape, text))
+Edit = tuple[int, str]
+"""The index of one character, and what takes its place."""
 
 
-def _clean_lines(text: str) -> str:
-    return _tame_marks(_HARMFUL_BUT_NEWLINE.sub(_escape, text))
+def _clean(text: str, limit: int, harmful: re.Pattern[str], ending: Callable[[int], str]) -> str:
+    """As much of `text`, cleaned, as fits into `limit`, with `ending` of how many characters are missing."""
+    # The limit is that of the result, ending included: only so is what was cut once not cut again.
+    head = text[: max(0, limit)]
+    edits = _edits(head, harmful)
+    shown, size = _apply(head, edits, limit)
+    if size == len(text):
+        return shown
+    room = limit - len(ending(len(text)))
+    if room < 0:
+        return "…"[: max(0, limit)]
+    shown, size = _apply(head, edits, room)
+    return shown + ending(len(text) - size)
+
+
+def _apply(text: str, edits: Sequence[Edit], room: int) -> tuple[str, int]:
+    """The edited text, cut before `room` is exceeded and never inside an edit; and how much of `text` it shows."""
+    kept: list[str] = []
+    at = 0
+    for place, new in edits:
+        if place - at > room:
+            break
+        kept.append(text[at:place])
+        room -= place - at
+        at = place
+        if len(new) > room:
+            return "".join(kept), at
+        kept.append(new)
+        room -= len(new)
+        at = place + 1
+    end = max(at, min(len(text), at + room))
+    return "".join((*kept, text[at:end])), end
+
+
+def _edits(text: str, harmful: re.Pattern[str]) -> Sequence[Edit]:
+    edits = [(found.start(), _escape(found)) for found in harmful.finditer(text)]
+    if text.isascii() or not _MAY_BE_MARK.search(text):
+        return edits
+    return sorted((*edits, *_mark_edits(text, dict(edits))))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -127,42 +163,21 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def _tame_marks(text: str) -> str:
+def _mark_edits(text: str, edits: Mapping[int, str]) -> Iterator[Edit]:
     """Combining marks only on a character of their own line, and no more of them than a script needs."""
-    if text.isascii() or not _MAY_BE_MARK.search(text):
-        return text
-    kept: list[str] = []
     run, bare = 0, True
-    for character in text:
-        if character < "\u0300" or category(character) not in ("Mn", "Me"):
-            run, bare = 0, character == "\n"
-            kept.append(character)
+    for index, character in enumerate(text):
+        if index in edits or character < "\u0300" or category(character) not in ("Mn", "Me"):
+            if edits.get(index) != "":
+                run, bare = 0, character == "\n" and index not in edits
             continue
         run += 1
-        if bare:
+        if run > MARKS_LIMIT:
+            yield index, "…" if run == MARKS_LIMIT + 1 else ""
+        elif bare:
             # Without a character before it, it would land on whatever the screen shows to the left.
-            kept.append("◌")
+            yield index, f"◌{character}"
             bare = False
-        if run <= MARKS_LIMIT:
-            kept.append(character)
-        elif run == MARKS_LIMIT + 1:
-            kept.append("…")
-    return "".join(kept)
-
-
-def _cut(text: str, limit: int, clean: Callable[[str], str], ending: Callable[[int], str]) -> str:
-    """`text` cleaned, or as much of its beginning as fits into `limit` together with what says how much is missing."""
-    head = text[: max(0, limit)]
-    whole = clean(head)
-    if len(head) == len(text) and len(whole) <= limit:
-        return whole
-    room = limit - len(ending(len(text)))
-    if room < 0:
-        return "…"[: max(0, limit)]
-    # Cleaning never shortens a longer beginning, so the longest one that fits can be searched for; an escape stays
-    # whole, since it is the input that is cut.
-    size = bisect_right(range(len(head) + 1), room, key=lambda length: len(clean(head[:length]))) - 1
-    return clean(head[:size]) + ending(len(text) - size)
 
 
 def _sized(text: str, cells: int, fill: Callable[[str, int], str]) -> str:
