@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.text import Text
+from rich.cells import cell_len
+from rich.segment import Segment, Segments
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -41,6 +41,8 @@ from tui.widgets.lines import Lines
 TTY_CHECK_SECONDS = 5.0
 CLOSE_SECONDS = 0.3
 """How long leaving waits for the connections: the terminal is given back within half a second of a signal."""
+PLAIN = {"…": "~", "·": "-", "–": "-", "×": "x", "⏎": "/", "↑": "^", "↓": "v", "←": "<", "→": ">"}
+"""Our own signs for a terminal that knows ASCII only; any other is a question mark."""
 EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -64,17 +66,30 @@ class Clock:
     jitter: Callable[[], float] = random.random
 
 
-class StripControls(LineFilter):
-    """The last door before the terminal: no control character of a text passes, whoever forgot to clean it."""
+class LastDoor(LineFilter):
+    """The last door before the terminal: no control character of a text passes, whoever forgot to clean it.
+
+    With `only_ascii` nothing passes that a terminal without Unicode could not show. Widths stay as they are.
+    """
+
+    def __init__(self, only_ascii: bool) -> None:
+        super().__init__()
+        self._only_ascii = only_ascii
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments without control characters; none changes its width (they have none)."""
+        """The segments as they may leave."""
         return [
             one
-            if one.control or (one.text.isprintable() and one.text.isascii())
-            else one._replace(text=strip_controls(one.text))
+            if one.control or (one.text.isascii() and one.text.isprintable())
+            else one._replace(text=self._tamed(one.text))
             for one in segments
         ]
+
+    def _tamed(self, text: str) -> str:
+        text = strip_controls(text)
+        if not self._only_ascii or text.isascii():
+            return text
+        return "".join(one if one.isascii() else PLAIN.get(one, "?" * cell_len(one)) for one in text)
 
 
 class PatchdeckApp(App[None]):
@@ -94,7 +109,7 @@ class PatchdeckApp(App[None]):
         self.store = Store(self.post_message)
         self.glyphs = glyphs(self.settings.ascii)
         self.animation_level = "none"
-        self._strip_controls = StripControls()
+        self._last_door = LastDoor(self.settings.ascii)
         self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
         self._dashboard = Dashboard(
             deck,
@@ -114,7 +129,7 @@ class PatchdeckApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and the last door."""
-        return (*super().get_line_filters(), self._strip_controls)
+        return (*super().get_line_filters(), self._last_door)
 
     def get_loading_widget(self) -> Widget:
         """Nothing that moves: Textual's indicator sends 51 kB/s (facts: textual 3.3)."""
@@ -239,7 +254,9 @@ class PatchdeckApp(App[None]):
             self._exception_event.set()
         path = record(error)
         text = one_line(redact(f"{type(error).__name__}: {error}"), 300)
-        self._exit_renderables.append(Text(f"patchdeck: a defect in patchdeck: {text}; details: {path}"))
+        self._exit_renderables.append(
+            Segments([Segment(f"patchdeck: a defect in patchdeck: {text}; details: {path}"), Segment.line()])
+        )
         self._close_messages_no_wait()
 
 

@@ -41,6 +41,8 @@ from tui.widgets.table import LineTable
 from tui.widgets.tabs import Tab, Tabs
 
 TALL = 28
+ROOMY = 140
+"""Columns from which the checklist can spell its headings out."""
 STALE_TICKS = 3
 CHECKS_MIN = 8
 PANELS = ("checklist", "executions", "errors")
@@ -236,7 +238,9 @@ class Dashboard(DeckScreen):
 
     def _show_checklist(self) -> None:
         empty = "" if self.store.look else f"looking at {one_line(self._deck.destination.host, 80)} ..."
-        self.checklist.show(self._summaries, SORTS[self._sort], empty=empty, stale=self._was_stale, wide=self.wide)
+        self.checklist.show(
+            self._summaries, SORTS[self._sort], empty=empty, stale=self._was_stale, roomy=self.size.width >= ROOMY
+        )
         self._fit_checklist()
         self._show_checks()
 

@@ -19,7 +19,7 @@ from tui.core.text import Glyphs
 from tui.widgets.frame import Frame
 from tui.widgets.table import Column, LineTable, Row
 
-COLUMNS = (Column("name", 20), Column("what", 0), Column("key", 8, "right"))
+COLUMNS = (Column("name", 20), Column("what", 0), Column("key", 9, "right"))
 
 
 @dataclass(frozen=True, slots=True)

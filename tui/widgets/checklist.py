@@ -142,10 +142,10 @@ class Checklist(Frame):
         """The table alone."""
         yield self.table
 
-    def show(self, summaries: Sequence[TableSummary], sort: Sort, *, empty: str, stale: bool, wide: bool) -> None:
-        """Show these summaries."""
+    def show(self, summaries: Sequence[TableSummary], sort: Sort, *, empty: str, stale: bool, roomy: bool) -> None:
+        """Show these summaries; `roomy` spells the headings out."""
         self.summaries = arrange(summaries, sort)
-        self.table.set_columns(WIDE_COLUMNS if wide else NARROW_COLUMNS)
+        self.table.set_columns(WIDE_COLUMNS if roomy else NARROW_COLUMNS)
         self.table.set_rows([summary_row(one, self._glyphs) for one in self.summaries], empty=empty, stale=stale)
         tables = sum(summary.kind == "table" for summary in summaries)
         failing = sum(summary.problems > 0 for summary in summaries)

@@ -12,7 +12,8 @@ from tui.widgets.lines import Groups, Spans
 from tui.widgets.panel import LivePanel
 from tui.widgets.table import Column, Row
 
-STATUS_ROLES: Mapping[str, Role] = {"ok": "ok", "failed": "bad", "running": "live"}
+STATUS_ROLES: Mapping[str, Role] = {"ok": "text", "failed": "bad", "running": "live"}
+"""What is as it should be is quiet: a failure is seen the sooner, and a row costs a third fewer bytes."""
 
 
 class Executions(LivePanel):
@@ -23,7 +24,7 @@ class Executions(LivePanel):
         Column("kind", 8),
         Column("name", 0),
         Column("status", 8),
-        Column("took", 8, "right"),
+        Column("took", 9, "right"),
     )
 
     def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
@@ -64,9 +65,9 @@ def execution_row(execution: Execution) -> Row:
         key=execution.id,
         cells=(
             (f"{local(execution.started_at):%H:%M:%S}", "dim"),
-            (execution.kind, "dim"),
+            (one_line(execution.kind, 40), "dim"),
             (one_line(execution.name, 200), "text"),
-            (execution.status, STATUS_ROLES.get(execution.status, "warn")),
+            (one_line(execution.status, 40), STATUS_ROLES.get(execution.status, "warn")),
             (took, "text"),
         ),
         search=f"{execution.name} {execution.kind} {execution.status} {execution.tenant}".lower(),

@@ -122,23 +122,19 @@ def _joined(spans: Sequence[Span]) -> Spans:
     return tuple(joined)
 
 
-def changed_columns(old: Line, new: Line, cells: int) -> tuple[tuple[int, int], ...]:
-    """The (start, end) columns of `new` that differ from `old` on a widget of `cells` cells, ascending and disjoint."""
+def changed_until(old: Line, new: Line, cells: int) -> int:
+    """The column up to which `new` has to be sent again on a widget of `cells` cells, 0 when it is as `old`.
+
+    Only the end matters: Textual sends a changed line from the widget's left edge (facts: terminal-costs 9), so that
+    what changes most belongs to the left and what rests to the right.
+    """
     if old == new:
-        return ()
+        return 0
     if old.ground != new.ground:
-        return ((0, cells),)
+        return cells
     before = set(_placed(old, cells))
-    found: list[tuple[int, int]] = []
-    for start, text, role in _placed(new, cells):
-        if (start, text, role) in before:
-            continue
-        end = min(cells, start + cell_len(text))
-        if found and found[-1][1] == start:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((start, end))
-    return tuple(found)
+    changed = [start + cell_len(text) for start, text, role in _placed(new, cells) if (start, text, role) not in before]
+    return min(cells, max(changed, default=0))
 
 
 def _placed(shown: Line, cells: int) -> list[tuple[int, str, Role]]:
@@ -177,11 +173,9 @@ class Lines(Widget):
             return
         blank = Line()
         regions = [
-            Region(start, y, end - start, 1)
+            Region(0, y, until, 1)
             for y in range(min(height, max(len(old), len(new))))
-            for start, end in changed_columns(
-                old[y] if y < len(old) else blank, new[y] if y < len(new) else blank, width
-            )
+            if (until := changed_until(old[y] if y < len(old) else blank, new[y] if y < len(new) else blank, width))
         ]
         if regions:
             self.refresh(*regions)

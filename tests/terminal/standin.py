@@ -1,0 +1,56 @@
+"""The real dashboard over a scripted deck, for a test that looks at a real terminal: `python -m tests.terminal.standin MODE`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.ui.support import NOON, ScriptedDeck, checks, errors, executions, look, missing, panels
+from tui.app import Settings, run_dashboard
+from tui.core.panels import Panels
+from tui.poller import Pace
+
+HOSTILE = "\x1b]52;c;aGVsbG8=\x07\x1b[31mred\x9b2J\u202egnp\u2066\x00\x7f\x08[/] [@click=app.exit]z[/] \u200b\ufeff end"
+"""Sets the clipboard, colours, clears, turns the text around, hides: all that data must not be able to do."""
+
+
+class MovingDeck(ScriptedDeck):
+    """Every tick brings one more execution."""
+
+    ticks = 0
+
+    async def tick(self, window: int) -> Panels:
+        self.ticks += 1
+        at = NOON + timedelta(seconds=2 * self.ticks)
+        self.panels_now = panels(executions(12, at=at, first=self.ticks), errors(at=NOON), at=at)
+        return await super().tick(window)
+
+
+def deck(mode: str) -> ScriptedDeck:
+    """The deck of a mode."""
+    if mode == "moving":
+        return MovingDeck()
+    made = ScriptedDeck()
+    if mode == "broken":
+        made.look_now = look(checks(outcome=missing("flows_delete")))
+    if mode == "hostile":
+        runs, faults = executions(), errors()
+        rows = tuple(replace(row, name=HOSTILE, kind=HOSTILE, status=HOSTILE, message=HOSTILE) for row in runs.rows)
+        groups = tuple(replace(group, kind=HOSTILE, message=HOSTILE) for group in faults.groups)
+        made.panels_now = panels(replace(runs, rows=rows, note=HOSTILE), replace(faults, groups=groups, title=HOSTILE))
+        spoilt = missing("flows_delete")
+        found = tuple(replace_check(check) for check in checks(outcome=spoilt))
+        made.look_now = look(found)
+    return made
+
+
+def replace_check(check):  # type: ignore[no-untyped-def]
+    """The check with hostile definitions."""
+    import msgspec
+
+    return msgspec.structs.replace(check, expected=HOSTILE, actual=HOSTILE, why=HOSTILE)
+
+
+if __name__ == "__main__":
+    sys.exit(run_dashboard(deck(sys.argv[1]), Settings(pace=Pace(refresh=0.5, look_every=1.0))))
