@@ -116,20 +116,21 @@ def squeeze(text: str | None) -> str | None:
     return " ".join(text.split()) if text is not None else None
 
 
-_LITERAL_OR_SPACE = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")|\s+""")
+_LITERALS = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
+_SPACES = re.compile(r"\s{2,}|[^\S ]")
 
 
 def tidy(expression: str | None) -> str | None:
     """A deparsed expression on one line: white space collapsed except in literals and quoted names, where it counts."""
     if expression is None:
         return None
-    return _LITERAL_OR_SPACE.sub(lambda found: (found[1] or " ").replace("\n", "\\n"), expression.strip())
+    parts = _LITERALS.split(expression.strip())
+    return "".join(part.replace("\n", "\\n") if at % 2 else _SPACES.sub(" ", part) for at, part in enumerate(parts))
 
 
 def _folded(expression: str) -> str:
     """`expression` in lower case except in literals and quoted names."""
-    parts = re.split(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""", expression)
-    return "".join(part if at % 2 else part.lower() for at, part in enumerate(parts))
+    return "".join(part if at % 2 else part.lower() for at, part in enumerate(_LITERALS.split(expression)))
 
 
 def canonical_type(name: str) -> str:

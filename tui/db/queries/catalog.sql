@@ -99,7 +99,7 @@ table_parts as (
               cross join lateral pg_get_indexdef(i.oid) as s (text)
              where x.indrelid = r.oid and not x.indisprimary and not x.indisunique
                and not exists (select from pg_catalog.pg_constraint k
-                                where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))), '[]'),
+                                where k.conrelid = r.oid and k.conindid = i.oid and k.contype in ('p', 'u', 'x'))), '[]'),
         'policies', coalesce((
             select json_agg(json_build_object(
                        'name', p.polname,
@@ -118,8 +118,10 @@ table_parts as (
         'triggers', coalesce((
             select json_agg(json_build_object(
                        'name', t.tgname,
-                       'definition', coalesce(regexp_replace(
-                           pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER ("([^"]|"")+"|[^ ]+) ', ''), ''),
+                       'definition', coalesce(substr(
+                           pg_get_triggerdef(t.oid),
+                           length('CREATE TRIGGER ' || quote_ident(t.tgname))
+                           + case when t.tgconstraint = 0 then 2 else length('CONSTRAINT ') + 2 end), ''),
                        'enabled', case t.tgenabled when 'O' then 'origin' when 'D' then 'disabled'
                                                    when 'R' then 'replica' else 'always' end)
                        order by t.tgname)
