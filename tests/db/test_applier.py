@@ -1,4 +1,4 @@
-"""The engine on real servers with a small bundle of its own: every ending, and what the database looks like after it."""
+"""The engine on real servers with a small bundle of its own: every ending, and the database after it."""
 
 from __future__ import annotations
 
@@ -241,8 +241,8 @@ async def test_a_backend_terminated_in_the_middle_leaves_nothing(
         if isinstance(event, StatementDone) and event.index == len(bundle.patch.statements) - 2:
             async with await psycopg.AsyncConnection.connect(database.admin_dsn, autocommit=True) as admin:
                 await admin.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'patchdeck apply%%'"
-                    " and datname = %s and state = 'active'",
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name like 'patchdeck apply%%' and datname = %s and state = 'active'",
                     (database.name,),
                 )
     assert isinstance(seen[-1], Finished)
@@ -254,19 +254,23 @@ async def test_a_backend_terminated_in_the_middle_leaves_nothing(
 async def test_a_second_run_is_refused_while_the_first_holds_the_database(database: Database, target: Target) -> None:
     bundle = library(PATCH=lambda text: text + "\nselect pg_sleep(3);\n")
     control = Control()
-    first = asyncio.create_task(run(target, plan_for(database, bundle), control))
-    async with await psycopg.AsyncConnection.connect(database.admin_dsn, autocommit=True) as admin:
-        while not await (
-            await admin.execute(
-                "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
-            )
-        ).fetchone():
-            await asyncio.sleep(0.05)
+    began = asyncio.Event()
+
+    async def hold() -> Finished:
+        async for event in applier.run(target, plan_for(database, bundle), control):
+            if isinstance(event, StatementDone):
+                began.set()
+            if isinstance(event, Finished):
+                return event
+        raise AssertionError("a run ends with Finished")
+
+    first = asyncio.create_task(hold())
+    await began.wait()
     finished, _, _ = await run(target, plan_for(database))
     assert finished.outcome is Outcome.REFUSED
     assert "dana@bastion-2" in finished.reason
     control.cancel()
-    assert (await first)[0].outcome is Outcome.ROLLED_BACK
+    assert (await first).outcome is Outcome.ROLLED_BACK
 
 
 async def test_nothing_of_a_run_stays_in_the_session(database: Database, target: Target) -> None:

@@ -37,9 +37,9 @@ async def test_every_command_answers_in_order_with_rows_as_text(connection: psyc
 
 
 async def test_results_stream_before_the_batch_has_ended(connection: psycopg.AsyncConnection) -> None:
-    began, arrivals = monotonic(), []
-    async for _ in pipe(connection.pgconn, [Command("select 1"), Command("select pg_sleep(0.6)")], silence=10):
-        arrivals.append(monotonic() - began)
+    began = monotonic()
+    commands = [Command("select 1"), Command("select pg_sleep(0.6)")]
+    arrivals = [monotonic() - began async for _ in pipe(connection.pgconn, commands, silence=10)]
     assert arrivals[0] < 0.3
     assert arrivals[1] >= 0.6
 

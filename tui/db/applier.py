@@ -28,6 +28,7 @@ from tui.db.commit import Record, commit
 from tui.db.link import Link
 from tui.db.locks import Lock, find_blockers, wanted_locks
 from tui.db.pipeline import LineLost, StatementError
+from tui.db.recovery import recover
 from tui.db.sight import Observer, Sight
 from tui.db.target import Target
 
@@ -88,6 +89,7 @@ class _Run:
         """Every event but the last; ends by raising `_Ended`."""
         self._refuse_unconfirmed()
         yield events.Connecting()
+        await self._settle_earlier_runs()
         sight = await self._connect_and_look()
         look = sight.look
         self._verdict = look.verdict
@@ -141,6 +143,19 @@ class _Run:
                 f"Confirm with the database's name: {place.database}.",
                 ran=False,
             )
+
+    async def _settle_earlier_runs(self) -> None:
+        """Nothing is run while the end of an earlier run from this machine is not known (decision 22)."""
+        for earlier in await recover(self._target, self._journals):
+            if earlier.outcome is Outcome.UNKNOWN:
+                raise _Ended(
+                    Outcome.UNKNOWN,
+                    f"The {earlier.entry.action} of {earlier.entry.at} lost its line at COMMIT, and the server can not"
+                    f" say yet what became of it (transaction {earlier.entry.xid}).",
+                    "Nothing was sent now.",
+                    "Try again when the database answers: the earlier run is resolved first.",
+                    ran=False,
+                )
 
     async def _connect_and_look(self) -> Sight:
         """Open both connections side by side, then one round trip for the look and the preflight facts."""

@@ -15,6 +15,7 @@ from tui.core.text import redact, visible
 from tui.db.journal import Journal
 from tui.db.link import Link
 from tui.db.pipeline import Command, StatementError
+from tui.db.probe import LEDGER, read_ledger
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -52,7 +53,8 @@ async def commit(link: Link, target: Target, plan: Plan, record: Record, journal
             database=target.destination.database,
         )
         outcome, said = await _send(link, target, plan, record)
-        journal.record("finished", outcome=str(outcome))
+        if outcome is not Outcome.UNKNOWN:
+            journal.record("finished", outcome=str(outcome))
     return outcome, said
 
 
@@ -62,14 +64,14 @@ async def _send(link: Link, target: Target, plan: Plan, record: Record) -> tuple
     except StatementError as error:
         return Outcome.ROLLED_BACK, f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
     except Problem as problem:
-        outcome = await resolve(target, record.xid)
+        outcome = await resolve(target, record.run_id, record.xid)
         confirmed = "the answer to COMMIT was lost, the server confirms it when asked again"
         return outcome, confirmed if outcome is Outcome.COMMITTED else str(problem)
     # COMMIT of an aborted transaction is no error: the server answers ROLLBACK.
     return (Outcome.COMMITTED, "") if replies[-1].tag == "COMMIT" else (Outcome.ROLLED_BACK, "the server rolled back")
 
 
-async def resolve(target: Target, xid: str) -> Outcome:
+async def resolve(target: Target, run_id: str, xid: str) -> Outcome:
     """What became of transaction `xid`, asked on a new connection until RESOLVE_WITHIN (facts: migrations 0.6, F2)."""
     deadline = monotonic() + RESOLVE_WITHIN
     while monotonic() < deadline:
@@ -77,19 +79,38 @@ async def resolve(target: Target, xid: str) -> Outcome:
         try:
             await link.open()
             while monotonic() < deadline:
-                status = (await link.run("select pg_xact_status($1::xid8)", xid)).value
-                if status in ("committed", "aborted"):
-                    return Outcome.COMMITTED if status == "committed" else Outcome.ROLLED_BACK
+                outcome = await _ask(link, run_id, xid)
+                if outcome is not None:
+                    return outcome
                 await asyncio.sleep(0.1)
         except Problem as problem:
             if not problem.retry:
                 return Outcome.UNKNOWN
-        except StatementError:
-            return Outcome.UNKNOWN
         finally:
             await link.close()
         await asyncio.sleep(0.3)
     return Outcome.UNKNOWN
+
+
+async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
+    """One question; None while the transaction is still in progress. Raises Problem when the line is lost."""
+    try:
+        status = (await link.run("select pg_xact_status($1::xid8)", xid)).value
+    except StatementError as error:
+        # 22023, "transaction ID is in the future": this server has never given that id out (another cluster at the same
+        # address, or one restored to an earlier moment), so nothing of it is here.
+        return Outcome.ROLLED_BACK if error.sqlstate == "22023" else Outcome.UNKNOWN
+    match status:
+        case "committed":
+            return Outcome.COMMITTED
+        case "aborted":
+            return Outcome.ROLLED_BACK
+        case "in progress":
+            return None
+    # Too old for the server to remember; the ledger row was written by the transaction itself.
+    replies = await link.batch([Command("begin"), Command(query("ledger_read")), Command(LEDGER), Command("rollback")])
+    recorded = any(run.run_id == run_id for run in read_ledger(replies[2].value))
+    return Outcome.COMMITTED if recorded else Outcome.UNKNOWN
 
 
 def _row(plan: Plan, record: Record) -> tuple[str, ...]:

@@ -8,16 +8,75 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from platformdirs import user_state_path
 
+from tui.core.deck import Destination
+
 
 def folder() -> Path:
     """Where journals of this user lie."""
     return user_state_path("patchdeck") / "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run whose COMMIT was announced and whose end nobody on this machine has heard of."""
+
+    path: Path
+    run_id: str
+    xid: str
+    action: str
+    at: str
+
+
+def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, ...]:
+    """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over."""
+    parent = at or folder()
+    entries = (_read(path, place) for path in sorted(parent.glob("*.jsonl"))) if parent.is_dir() else ()
+    return tuple(entry for entry in entries if entry is not None)
+
+
+def finish(entry: Unfinished, outcome: str) -> None:
+    """Write down what became of an unfinished run. Raises OSError when it can not be kept."""
+    with entry.path.open("a", encoding="utf-8") as file:
+        file.write(_line("finished", {"outcome": outcome, "resolved": "later"}))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path, place: Destination) -> Unfinished | None:
+    lines = tuple(_lines(path))
+    opened = next((line for line in lines if line.get("step") == "committing"), None)
+    if opened is None or any(line.get("step") == "finished" for line in lines):
+        return None
+    if (opened.get("host"), opened.get("port"), opened.get("database")) != (place.host, place.port, place.database):
+        return None
+    return Unfinished(path, *(str(opened.get(name, "")) for name in ("run_id", "xid", "action", "at")))
+
+
+def _lines(path: Path) -> Iterator[dict[str, object]]:
+    """The lines that are whole: a crash can leave the last one cut."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(found, dict):
+            yield found
+
+
+def _line(step: str, facts: dict[str, str | int | float | None]) -> str:
+    return json.dumps({"step": step, "at": datetime.now(UTC).isoformat(), **facts}, ensure_ascii=False) + "\n"
 
 
 class Journal:
@@ -33,8 +92,7 @@ class Journal:
 
     def record(self, step: str, **facts: str | int | float | None) -> None:
         """Write one line and wait until it is on the disk. Raises OSError when it can not be kept."""
-        line = {"step": step, "at": datetime.now(UTC).isoformat(), **facts}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(_line(step, facts))
         self._file.flush()
         os.fsync(self._file.fileno())
 

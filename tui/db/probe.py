@@ -30,6 +30,9 @@ LOOK_LIMITS = {
 """Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
 name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
 
+LEDGER = "select current_setting('patchdeck.ledger')"
+"""What ledger_read.sql left behind in the same transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Twin:
@@ -73,7 +76,7 @@ def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
         set_local(LOOK_LIMITS),
         Command(query("server")),
         Command(query("ledger_read")),
-        Command("select current_setting('patchdeck.ledger')"),
+        Command(LEDGER),
         catalog_command(bundle),
     ]
     if twin:

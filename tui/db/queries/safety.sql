@@ -348,6 +348,13 @@ finding as (
     join power as w on w.oid = a.oid and (a.rolsuper or a.rolbypassrls or a.rolcreaterole or a.rolreplication)
 
     union all
+    select 'R210', 'table', r.name, r.bare, h.role_name || ' may ' || string_agg(h.privilege, ', ')
+    from rel as r
+    join reach as h on h.rel = r.oid and h.anonymous and h.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    where r.rls and r.tenant is not null
+    group by r.name, r.bare, h.role_name
+
+    union all
     select 'R301', 'function', '', f.name, case when f.definer then 'security definer' else 'security invoker' end
     from fn as f
     where f.path is null and f.kind in ('f', 'p')
