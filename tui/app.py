@@ -217,8 +217,10 @@ class PatchdeckApp(App[None]):
         ]
 
         def run(action: str | None) -> None:
-            if action is not None:
-                self.call_later((screen.focused or screen).run_action, action)
+            if action is not None and action.startswith("app.theme("):
+                self.call_later(self.run_action, action)
+            elif action is not None:
+                screen.run_bound(action)
 
         self.push_screen(Palette(self.glyphs, commands), run)
 

@@ -73,7 +73,8 @@ def backoff(attempt: int, jitter: float) -> float:
     """Seconds to wait before attempt `attempt` (from 1); `jitter` in 0..1 spreads clients by up to a quarter."""
     if attempt <= len(FIRST_RETRIES):
         return FIRST_RETRIES[attempt - 1]
-    delay = min(RETRY_CAP, 2.0 ** (attempt - len(FIRST_RETRIES)))
+    # The exponent is bounded first: a night of tries would overflow a float.
+    delay = min(RETRY_CAP, 2.0 ** min(attempt - len(FIRST_RETRIES), 10))
     return delay * (1 - 0.25 * jitter)
 
 

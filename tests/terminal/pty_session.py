@@ -150,7 +150,7 @@ class PtySession:
 
 def _become(command: Sequence[str], environment: Mapping[str, str]) -> None:
     try:
-        os.execvpe(command[0], list(command), dict(environment))
+        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 - its own arguments, no shell
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error}\n")
     os._exit(127)

@@ -1,10 +1,15 @@
-"""The real dashboard over a scripted deck, for a test that looks at a real terminal: `python -m tests.terminal.standin MODE`."""
+"""The real dashboard over a scripted deck, for tests that look at a real terminal.
+
+`python -m tests.terminal.standin MODE`.
+"""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
 from datetime import timedelta
+
+import msgspec
 
 from tests.ui.support import NOON, ScriptedDeck, checks, errors, executions, look, missing, panels
 from tui.app import Settings, run_dashboard
@@ -40,16 +45,12 @@ def deck(mode: str) -> ScriptedDeck:
         groups = tuple(replace(group, kind=HOSTILE, message=HOSTILE) for group in faults.groups)
         made.panels_now = panels(replace(runs, rows=rows, note=HOSTILE), replace(faults, groups=groups, title=HOSTILE))
         spoilt = missing("flows_delete")
-        found = tuple(replace_check(check) for check in checks(outcome=spoilt))
+        found = [
+            msgspec.structs.replace(one, expected=HOSTILE, actual=HOSTILE, why=HOSTILE)
+            for one in checks(outcome=spoilt)
+        ]
         made.look_now = look(found)
     return made
-
-
-def replace_check(check):  # type: ignore[no-untyped-def]
-    """The check with hostile definitions."""
-    import msgspec
-
-    return msgspec.structs.replace(check, expected=HOSTILE, actual=HOSTILE, why=HOSTILE)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from textual.app import App
+from textual.pilot import Pilot
 
+from tui.app import Clock, PatchdeckApp, Settings
 from tui.core.bundle import Bundle, Manifest, Script
 from tui.core.catalog import Catalog, Table
 from tui.core.check import Check
@@ -35,6 +39,7 @@ from tui.core.preflight import PreflightCheck
 from tui.core.run import Event, Plan
 from tui.core.statements import split
 from tui.core.verdict import State, Verdict
+from tui.poller import Pace
 
 NOON = datetime(2026, 11, 20, 14, 2, 31, tzinfo=UTC)
 SHELVES = [
@@ -383,3 +388,58 @@ def screen_lines(app: App[Any]) -> list[str]:
 def screen_text(app: App[Any]) -> str:
     """What the screen shows as one text."""
     return "\n".join(screen_lines(app))
+
+
+class Time:
+    """A clock that a test can turn on: real seconds plus what was added."""
+
+    def __init__(self) -> None:
+        self._added = 0.0
+
+    def __call__(self) -> float:
+        return monotonic() + self._added
+
+    def turn_on(self, seconds: float) -> None:
+        """Let `seconds` have passed."""
+        self._added += seconds
+
+
+@asynccontextmanager
+async def dashboard(
+    deck: ScriptedDeck,
+    size: tuple[int, int] = (120, 40),
+    *,
+    settings: Settings | None = None,
+    time: Time | None = None,
+) -> AsyncIterator[tuple[PatchdeckApp, Pilot[None]]]:
+    """The app over `deck`, its first answers on the screen; asks every 50 ms."""
+    app = PatchdeckApp(
+        deck,
+        settings or Settings(pace=QUICK),
+        Clock(now=lambda: NOON, monotonic=time or monotonic, jitter=lambda: 0.5),
+    )
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+
+
+QUICK = Pace(refresh=0.05, look_every=0.05)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], timeout: float = 5.0) -> None:
+    """Until `condition` holds; fails with the screen when it does not in time."""
+    end = monotonic() + timeout
+    while not condition():
+        if monotonic() > end:
+            raise AssertionError(f"waited {timeout} s; the screen:\n{screen_text(pilot.app)}")
+        await pilot.pause(0.01)
+
+
+async def shows(pilot: Pilot[None], text: str) -> None:
+    """Until the screen shows `text`."""
+    await until(pilot, lambda: text in screen_text(pilot.app))
+
+
+async def shows_no(pilot: Pilot[None], text: str) -> None:
+    """Until the screen does not show `text` any more."""
+    await until(pilot, lambda: text not in screen_text(pilot.app))

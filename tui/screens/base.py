@@ -110,6 +110,13 @@ class DeckScreen(Screen[None]):
         if not self._said:
             self._hint(*self.resting_hint())
 
+    def run_bound(self, action: str) -> None:
+        """Run an action as its key would: in the namespace that binds it, which may be the focused widget's."""
+        for active in self.active_bindings.values():
+            if active.binding.action == action:
+                self.call_later(self.app.run_action, action, active.node)
+                return
+
     def refresh_footer(self) -> None:
         """Offer what works here and now."""
         self.footer.put(tuple(self._entries()))
@@ -126,7 +133,7 @@ class DeckScreen(Screen[None]):
 
     def on_footer_pressed(self, event: Footer.Pressed) -> None:
         """A click on the footer is the key."""
-        self.call_later(self.run_action, event.action)
+        self.run_bound(event.action)
 
     def on_resize(self, event: events.Resize) -> None:
         """Too small is said in one line."""
