@@ -7,7 +7,7 @@
 --
 -- It drops the migration's policies, triggers and view, by name. It keeps tables, columns, rows, row-level security,
 -- indexes, functions, grants and publication entries. It does NOT bring back the policies that were there before the
--- migration: "patchdeck rollback --mode restore" does. PATCH.sql can be applied again afterwards.
+-- migration. PATCH.sql can be applied again afterwards.
 --
 -- Run it with "patchdeck rollback --mode lock", or by hand as role postgres, in one transaction. It can run again.
 --
