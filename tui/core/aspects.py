@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tui.core.check import Check, Outcome
 
@@ -120,6 +121,7 @@ _LITERALS = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
 _SPACES = re.compile(r"\s{2,}|[^\S ]")
 
 
+@lru_cache(maxsize=4096)
 def tidy(expression: str | None) -> str | None:
     """A deparsed expression on one line: white space collapsed except in literals and quoted names, where it counts."""
     if expression is None:
