@@ -138,11 +138,11 @@ class WalkthroughScreen(DeckScreen):
     WalkthroughScreen.-wide #walk-step { display: none; }
     WalkthroughScreen.-narrow #walk-rail { display: none; }
     WalkthroughScreen.-narrow #walk-frame { border: none; }
-    WalkthroughScreen #confirm { display: none; height: 2; }
+    WalkthroughScreen #confirm { display: none; height: 3; }
     WalkthroughScreen #confirm-row { height: 1; }
     WalkthroughScreen #confirm-name { width: 1fr; height: 1; border: none; padding: 0 1; background: $deck-cursor; }
     WalkthroughScreen #confirm-go { width: auto; height: 1; margin-left: 2; }
-    WalkthroughScreen #confirm-said { height: 1; }
+    WalkthroughScreen #confirm-asks, WalkthroughScreen #confirm-said { height: 1; }
     LeaveQuestion { align: center middle; background: $background 60%; }
     LeaveQuestion #leave { width: 50; height: 6; padding: 0 1; background: $background; border: round $warning; }
     """

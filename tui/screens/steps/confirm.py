@@ -33,7 +33,7 @@ class ConfirmStep(Step):
         return Promise(
             "waits for the database's name to be typed",
             "send anything, whatever else is typed",
-            "up goes back, esc leaves: nothing was changed",
+            "up back, esc leaves: nothing was changed",
         )
 
     def standing(self) -> Standing:
@@ -83,7 +83,7 @@ class ConfirmStep(Step):
             cells,
             "dim",
         )
-        return [*lines, Line(), heading("Type the database's name to go on")]
+        return lines
 
 
 class NameInput(Input):
@@ -114,10 +114,12 @@ class ConfirmBox(Vertical):
         )
         self.input.cursor_blink = False
         self.button = Button(Content(f"{verb} for real"), id="confirm-go", compact=True, disabled=True)
+        self._asks = Lines(id="confirm-asks")
         self._said = Lines(id="confirm-said")
 
     def compose(self) -> ComposeResult:
         """One line, and what is wrong below it."""
+        yield self._asks
         with Horizontal(id="confirm-row"):
             yield self.input
             yield self.button
@@ -125,6 +127,7 @@ class ConfirmBox(Vertical):
 
     def clear(self) -> None:
         """Nothing typed, nothing said."""
+        self._asks.show((heading("Type the database's name to go on"),))
         self.input.value = ""
         self.button.disabled = True
         self._said.show(())

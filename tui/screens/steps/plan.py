@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from typing import get_args
 
+from tui.core.aftermath import counted
 from tui.core.plan import Count, PlanItem, PlanVerb, Preview
 from tui.core.text import count, fit, fit_right, one_line
 from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, cleaned, heading, paragraph
@@ -64,9 +65,10 @@ class PlanStep(Step):
             return self.problem_lines(asked.problem, cells)
         if asked.answer is None:
             return paragraph(f"{self.glyphs.wait} comparing", cells, "live")
+        plan = self.walk.plan
         lines = [self._totals(asked.answer)]
         lines += paragraph(
-            f"{len(self.walk.plan.statements)} statements of {one_line(self.walk.plan.file, 80)}; s lists them",
+            f"{counted(len(plan.statements), 'statement')} of {one_line(plan.file, 80)}; s lists them",
             cells,
             "dim",
         )

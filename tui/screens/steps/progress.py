@@ -32,15 +32,6 @@ PHASES = {
     Phase.COMMITTING: "COMMIT is sent; it can not be called back any more",
 }
 
-WORDS = {
-    Outcome.REHEARSED: ("IT WILL WORK", "ok!"),
-    Outcome.COMMITTED: ("COMMITTED", "ok!"),
-    Outcome.ROLLED_BACK: ("ROLLED BACK", "bad!"),
-    Outcome.REFUSED: ("REFUSED", "bad!"),
-    Outcome.UNKNOWN: ("OUTCOME NOT KNOWN YET", "bad!"),
-}
-"""Outcomes as a person reads them. A word is never the only thing said of one."""
-
 
 def run_lines(run: Run, cells: int, glyphs: Glyphs) -> list[Line]:
     """The run as it stands."""
@@ -86,7 +77,7 @@ def _statement(run: Run, cells: int) -> list[Line]:
 def waiting_lines(plan: Plan, state: RunState, cells: int, glyphs: Glyphs) -> list[Line]:
     """Why it waits: who holds what, since when, doing what; and for how long it goes on trying."""
     waited = f"waited {int(state.waited)} s of {int(plan.patience)} s, next try in {state.retry_in:.1f} s"
-    lines = [line((f"{glyphs.wait} a lock is not free: ", "warn!"), (waited, "text"))]
+    lines = behind(((f"{glyphs.wait} a lock is not free: ", "warn!"),), waited, cells)
     lines += paragraph("Everything was let go meanwhile: nobody waits for us.", cells, "dim", indent=2)
     for blocker in state.blockers:
         lines += [Line(), *_blocker(blocker, cells)]
@@ -118,7 +109,7 @@ def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
 
 def end_lines(plan: Plan, state: RunState, end: Finished, cells: int, glyphs: Glyphs) -> list[Line]:
     """How a run ended: a word, what happened, what state the database is in, what to do next."""
-    word, role = _word(plan, end)
+    word, role = _word(plan, state, end)
     mark = glyphs.ok if role == "ok!" else glyphs.bad
     measured = measures(plan, state, end) if end.ran and state.attempts else ""
     if end.outcome is Outcome.REHEARSED:
@@ -139,11 +130,25 @@ def end_lines(plan: Plan, state: RunState, end: Finished, cells: int, glyphs: Gl
     return lines + notice_lines(plan, state, cells)
 
 
-def _word(plan: Plan, end: Finished) -> tuple[str, Role]:
-    if end.outcome is Outcome.COMMITTED and not end.ran:
-        return ("NOTHING TO DO" if plan.action == "rollback" else "ALREADY APPLIED", "ok!")
-    word, role = WORDS[end.outcome]
-    return (word, "ok!" if role == "ok!" else "bad!")
+def _word(plan: Plan, state: RunState, end: Finished) -> tuple[str, Role]:
+    """The outcome as a person reads it; for a rollback "rolled back" would say two opposite things."""
+    apply = plan.action == "apply"
+    match end.outcome:
+        case Outcome.REHEARSED:
+            return ("IT WILL WORK", "ok!")
+        case Outcome.COMMITTED if not end.ran:
+            return ("ALREADY APPLIED" if apply else "ALREADY ROLLED BACK", "ok!")
+        case Outcome.COMMITTED:
+            return ("COMMITTED" if apply else "COMMITTED: the patch is rolled back", "ok!")
+        case Outcome.ROLLED_BACK if plan.rehearse:
+            broken = state.failure is not None or any(check.failed for check in state.checks)
+            return ("IT WILL NOT WORK" if broken else "NOT REHEARSED TO THE END", "bad!")
+        case Outcome.ROLLED_BACK:
+            return ("ROLLED BACK: nothing has changed" if apply else "UNDONE: nothing has changed", "bad!")
+        case Outcome.REFUSED:
+            return ("REFUSED: nothing has changed", "bad!")
+        case Outcome.UNKNOWN:
+            return ("OUTCOME NOT KNOWN YET", "bad!")
 
 
 def measures(plan: Plan, state: RunState, end: Finished) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tui.core.text import duration
+from tui.core.aftermath import counted
+from tui.core.text import duration, one_line
 from tui.screens.steps.progress import run_lines
-from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, paragraph
+from tui.screens.steps.step import Promise, Standing, Step, paragraph
 from tui.widgets.lines import Line
 
 SKIPPED = (
@@ -22,9 +23,9 @@ class RehearsalStep(Step):
     def promise(self) -> Promise:
         """The one step before the last that takes locks."""
         return Promise(
-            "runs every statement, checks the result, rolls back",
+            "runs every statement, checks, rolls back",
             "keep anything, make others queue for a lock",
-            "c cancels while it runs; " + NOTHING_YET,
+            "c cancels; p back, esc leaves: nothing is kept",
         )
 
     def standing(self) -> Standing:
@@ -79,10 +80,8 @@ class RehearsalStep(Step):
 
     def _before(self, cells: int) -> list[Line]:
         plan = self.walk.plan
-        number = len(plan.statements)
-        lines = paragraph(
-            f"enter runs the {number} statements of {plan.file} for real, inside one transaction.", cells, "strong"
-        )
+        what = f"{counted(len(plan.statements), 'statement')} of {one_line(plan.file, 80)}"
+        lines = paragraph(f"enter runs {what} for real, inside one transaction.", cells, "strong")
         lines += paragraph("The result is checked there, object by object, and then everything is rolled back.", cells)
         lines.append(Line())
         lines += paragraph(

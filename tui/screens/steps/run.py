@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.core.run import Outcome, Phase
-from tui.screens.steps.progress import WORDS, run_lines
+from tui.screens.steps.progress import run_lines
 from tui.screens.steps.step import Promise, Standing, Step, paragraph
 from tui.widgets.lines import Line
 
@@ -26,16 +26,14 @@ class RunStep(Step):
         """Before COMMIT everything can be undone."""
         run = self.walk.run
         if run is not None and run.outcome is Outcome.COMMITTED and self.walk.action == "apply":
-            back = "the rollback walkthrough (b on the dashboard)"
+            back = "b on the dashboard: the rollback"
         elif run is not None and run.outcome is Outcome.COMMITTED:
-            back = "apply it again (a on the dashboard)"
+            back = "a on the dashboard: apply it again"
         elif run is not None and run.outcome is not None:
             back = "none is needed" if run.outcome is not Outcome.UNKNOWN else "patchdeck status says what is so"
         else:
             back = "c cancels: everything is rolled back"
-        return Promise(
-            "runs all statements in one transaction, checks, commits", "commit unless every check passes", back
-        )
+        return Promise("runs all in one transaction, checks, commits", "commit unless every check passes", back)
 
     def standing(self) -> Standing:
         """How far, or how it ended."""
@@ -52,7 +50,7 @@ class RunStep(Step):
             case Outcome.UNKNOWN:
                 return self.bad("not known")
             case _:
-                return self.bad(WORDS[run.end.outcome][0].lower())
+                return self.bad("refused" if run.end.outcome is Outcome.REFUSED else "undone")
 
     def offers(self, action: str) -> bool:
         """While it runs it can be cancelled, until COMMIT is sent."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tui.core.aftermath import counted
 from tui.core.run import Plan
 from tui.core.statements import title
 from tui.core.text import Glyphs, one_line
@@ -43,7 +44,9 @@ class StatementsScreen(DeckScreen):
         )
         self._table = LineTable(columns, glyphs, id="statements-table")
         self._reader = Reader(glyphs, id="statements-text")
-        self._list = Frame(f"{one_line(plan.file, 80)} · {len(plan.statements)} statements", id="statements-list")
+        self._list = Frame(
+            f"{one_line(plan.file, 80)} · {counted(len(plan.statements), 'statement')}", id="statements-list"
+        )
         self._text = Frame("", id="statements-frame")
 
     def compose(self) -> ComposeResult:

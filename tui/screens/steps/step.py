@@ -34,7 +34,7 @@ class Promise:
     back: str
 
 
-NOTHING_YET = "p goes back, esc leaves: nothing was changed"
+NOTHING_YET = "p back, esc leaves: nothing was changed"
 
 
 class Step:

@@ -53,6 +53,7 @@ class TargetStep(Step):
         """For a rollback first what it takes away, then the facts."""
         looking = self.walk.looking
         lines = self._consequences(cells) if self.walk.action == "rollback" else []
+        lines += self._now(cells)
         lines += self._place(cells)
         if looking.answer is not None:
             lines += self._server(looking.answer, cells)
@@ -71,6 +72,17 @@ class TargetStep(Step):
             lines += paragraph(one_line(sentence, 1000), cells, role)
         return [*lines, Line()]
 
+    def _now(self, cells: int) -> list[Line]:
+        """What it is like: the verdict, and whether there is anything to do."""
+        look = self.walk.look
+        if look is None:
+            return []
+        verdict = look.verdict
+        lines = field("now", one_line(f"{verdict.headline}. {verdict.sentence}", 500), cells, "strong")
+        if self.walk.action == "apply" and verdict.state == "applied" and verdict.healthy:
+            lines += paragraph("Everything holds already: applying would run nothing.", cells, "warn")
+        return [*lines, Line()]
+
     def _place(self, cells: int) -> list[Line]:
         place = self.walk.deck.destination
         lines = field("database", one_line(place.database, 200), cells, "strong")
@@ -78,26 +90,19 @@ class TargetStep(Step):
         lines += field("as", one_line(place.user, 200), cells)
         if place.local:
             return lines + field("is", "on this machine", cells)
-        return lines + field("is", "PRODUCTION, as far as patchdeck knows: it is not on this machine", cells, "bad!")
+        return lines + field("is", "PRODUCTION: it is not on this machine", cells, "bad!")
 
     def _server(self, look: Look, cells: int) -> list[Line]:
-        server, verdict, bundle = look.server, look.verdict, self.walk.deck.bundle
+        server, bundle = look.server, self.walk.deck.bundle
         lines = field("route", route(server), cells)
         line_role: Role = "text" if server.tls_verified or self.walk.deck.destination.local else "warn"
         lines += field("line", tls(server), cells, line_role)
-        lines += field(
-            "server", one_line(f"PostgreSQL {server.version}, round trip {duration(server.rtt)}", 200), cells
-        )
+        about = one_line(f"PostgreSQL {server.version}, round trip {duration(server.rtt)}", 200)
+        lines += field("server", about, cells)
         access, role = self._access(look)
         lines += field("access", access, cells, role)
-        lines += [
-            Line(),
-            *field("bundle", one_line(f"{bundle.name} {bundle.version}: {bundle.manifest.title}", 300), cells),
-        ]
-        lines += field("now", one_line(f"{verdict.headline}. {verdict.sentence}", 500), cells, "strong")
-        if self.walk.action == "apply" and verdict.state == "applied" and verdict.healthy:
-            lines += paragraph("Everything holds already: applying would run nothing.", cells, "warn")
-        return lines
+        what = f"{bundle.name} {bundle.version}: {bundle.manifest.title}"
+        return lines + field("bundle", one_line(what, 300), cells)
 
     def _access(self, look: Look) -> tuple[str, Role]:
         if self.walk.deck.destination.read_only:
