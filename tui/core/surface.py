@@ -16,7 +16,7 @@ ChangeKind = Literal["created", "altered", "unchanged", "dropped"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one object between two catalogs. `object` is e.g. `policy agents_select on public.agents`."""
+    """What became of one object between two catalogs. `object` is e.g. `policy docs_select on app.docs`."""
 
     kind: ChangeKind
     object: str
@@ -25,7 +25,7 @@ class Change:
 
 
 def surface(catalog: Catalog) -> Mapping[str, str]:
-    """Every object of `catalog` by label, e.g. `policy agents_select on public.agents`, with its definition on a line.
+    """Every object of `catalog` by label, e.g. `policy docs_select on app.docs`, with its definition on a line.
 
     Labels are `KIND NAME` or `KIND NAME on RELATION`. Sizes and row estimates are no part of it: they move by
     themselves.

@@ -38,7 +38,7 @@ def quote_ident(name: str) -> str:
 
 
 def twin_key(kind: str, relation: str, name: str = "") -> str:
-    """The key of an object's twin, e.g. `policy agents_select on public.agents`, or `table public.agents`."""
+    """The key of an object's twin, e.g. `policy docs_select on app.docs`, or `table app.docs`."""
     return f"{kind} {name} on {relation}" if name else f"{kind} {relation}"
 
 
