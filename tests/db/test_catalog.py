@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -540,10 +540,17 @@ async def test_preflight_and_plan_on_a_legacy_database(
     assert len({item.object for item in items}) == len(items)
 
 
-async def test_the_plan_on_an_applied_database_creates_and_drops_nothing(
+async def test_on_an_applied_database_preflight_passes_and_the_plan_creates_and_drops_nothing(
     make_database: MakeDatabase, look_at: LookAt, bundle: Bundle
 ) -> None:
-    look = await look_at(make_database("applied").dsn)
+    database = make_database("applied")
+    look = await look_at(database.dsn)
+    with psycopg.connect(database.direct_dsn, cursor_factory=psycopg.RawCursor) as connection:
+        facts = _facts(connection, bundle)
+    actions: tuple[Literal["apply", "rollback"], ...] = ("apply", "rollback")
+    for action in actions:
+        checks = check_preflight(facts, bundle, look.server, look.catalog, action)
+        assert {check.level for check in checks} == {"pass"}
     items = preview(bundle.patch.statements, bundle.expectation, look.catalog, "apply")
     assert [item for item in items if item.verb in ("create", "drop")] == []
     gone = preview(bundle.rollback.statements, bundle.expectation, look.catalog, "rollback")
