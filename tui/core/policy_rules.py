@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import msgspec
@@ -20,6 +21,7 @@ from tui.core.predicate import (
     fixes_tenant,
     functions_per_row,
     looks_up_in_query,
+    possible,
     reads_user_metadata,
     truth,
 )
@@ -70,10 +72,15 @@ class Broken:
     detail: str
 
 
-def broken_rules(table: TableFacts, api_roles: Set[str], anonymous: str) -> Iterator[Broken]:
+@lru_cache(maxsize=256)
+def broken_rules(table: TableFacts, api_roles: frozenset[str], anonymous: str) -> tuple[Broken, ...]:
     """The rules that the table's policies break, policy by policy. `api_roles` are the roles of API requests,
-    `anonymous` is the one of callers who have not signed in.
+    `anonymous` is the one of callers who have not signed in. Kept: from one look to the next few tables change.
     """
+    return tuple(_broken_rules(table, api_roles, anonymous))
+
+
+def _broken_rules(table: TableFacts, api_roles: Set[str], anonymous: str) -> Iterator[Broken]:
     permissive = [policy for policy in table.policies if policy.permissive]
     fences = [policy for policy in table.policies if not policy.permissive]
     row = Row(table.bare, frozenset(table.columns), frozenset(table.not_null), table.tenant)
@@ -128,7 +135,7 @@ def _openings(policy: PolicyFacts, row: Row, fenced: Set[str], *, told: bool) ->
     `fenced`: the clauses whose tenant a restrictive policy binds; `told`: whether any policy of the table asks for it.
     """
     for keyword, text in _clauses(policy):
-        node, detail = parse(text), f"{keyword} {text}"
+        node, detail = possible(parse(text), row.not_null), f"{keyword} {text}"
         writes = policy.command != "SELECT"
         if truth(node, row.not_null) is True:
             yield Broken("R101" if row.tenant or writes else "R103", policy.name, detail)
@@ -137,12 +144,12 @@ def _openings(policy: PolicyFacts, row: Row, fenced: Set[str], *, told: bool) ->
         elif not binds_row(node, row):
             yield Broken("R102" if row.tenant or writes else "R103", policy.name, detail)
         elif row.tenant:
-            yield from _tenancy(policy, keyword, text, row, told=told)
+            yield from _tenancy(policy, node, keyword, text, row, told=told)
 
 
-def _tenancy(policy: PolicyFacts, keyword: str, text: str, row: Row, *, told: bool) -> Iterator[Broken]:
+def _tenancy(policy: PolicyFacts, node: Node, keyword: str, text: str, row: Row, *, told: bool) -> Iterator[Broken]:
     """Rules about the tenant in one clause that looks at the row."""
-    node, detail = parse(text), f"{keyword} {text}"
+    detail = f"{keyword} {text}"
     if not binds_tenant(node, row):
         if text == _write_check(policy):
             yield Broken("R104", policy.name, detail)

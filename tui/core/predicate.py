@@ -66,11 +66,22 @@ def truth(node: Node, not_null: frozenset[str] = frozenset()) -> bool | None:
     return None if None in values else not decisive
 
 
+def possible(node: Node, not_null: frozenset[str]) -> Node:
+    """The condition without the sides of an OR that can never hold."""
+    if isinstance(node, Leaf | Not):
+        return node
+    nodes = tuple(possible(child, not_null) for child in node.nodes)
+    if isinstance(node, All):
+        return All(nodes)
+    kept = tuple(child for child in nodes if truth(child, not_null) is not False)
+    return Any(kept or nodes)
+
+
 def binds_row(node: Node, row: Row) -> bool:
-    """Whether every way in depends on the row: a condition on one of its columns that is more than a test for NULL."""
+    """Whether every way in depends on the row: a condition on one of its columns that is more than `is not null`."""
 
     def bound(leaf: Leaf) -> bool:
-        return not _is_null_test(leaf.items) and any(columns(leaf.items, row))
+        return leaf.items[-3:] != _IS_NOT_NULL and any(columns(leaf.items, row))
 
     return _everywhere(node, bound)
 
@@ -93,7 +104,8 @@ def fixes_tenant(leaf: Leaf, row: Row) -> bool:
     items = leaf.items
     if items[-3:] == _IS_NOT_NULL or UNEQUAL in items or _leaf_truth(items, frozenset()) is not None:
         return False
-    return bool(row.tenant) and row.tenant in columns(items, row)
+    # A function that is given the whole row may look at its tenant.
+    return bool(row.tenant) and not {row.tenant, "*"}.isdisjoint(columns(items, row))
 
 
 def asks_caller(node: Node) -> bool:
@@ -249,10 +261,6 @@ def _complementary(nodes: tuple[Node, ...]) -> bool:
         return {items[: -len(test)] for items in ends}
 
     return bool(tested(_IS_NULL) & tested(_IS_NOT_NULL))
-
-
-def _is_null_test(items: Items) -> bool:
-    return items[-3:] == _IS_NOT_NULL or items[-2:] == _IS_NULL
 
 
 def _sequences(items: Items) -> Iterator[Items]:

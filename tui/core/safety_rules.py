@@ -278,6 +278,13 @@ RULES: tuple[Rule, ...] = (
         "SUPERUSER and BYPASSRLS switch every policy off, CREATEROLE and REPLICATION lead there.",
         "alter role ROLE nosuperuser nobypassrls nocreaterole noreplication.",
     ),
+    Rule(
+        "R210",
+        "warn",
+        "Granted to callers who have not signed in",
+        "Row-level security still keeps them from the rows, but the next policy for PUBLIC opens this tenant table.",
+        "revoke all on T from anon.",
+    ),
     # Functions.
     Rule(
         "R301",

@@ -5,9 +5,9 @@
 --
 -- $1 is a JSON document (core/safety.py: LintRequest): schemas, exposed_by, platform, roles, anonymous, tenant_column,
 -- secrets, sensitive, unused_indexes.
--- The caller sets search_path to '', so that deparsed names are qualified. Only the catalog is read: no lock on a user's
--- table, any role, read-only transactions, PostgreSQL 15 to 18. CTEs are materialized: that keeps planning cheap, which
--- is most of what a statement of this length costs.
+-- The caller sets search_path to '', so that deparsed names are qualified. Only the catalog is read: any role may, in a
+-- read-only transaction, on PostgreSQL 15 to 18; the deparser takes ACCESS SHARE on the tables that a policy names. CTEs
+-- are materialized: that keeps planning cheap, which is most of what a statement of this length costs.
 with request as materialized (
     select
         r.doc,
@@ -25,7 +25,10 @@ exposed as materialized (
     select btrim(part, ' "')
     from request as q
     join pg_roles as r on r.rolname = q.doc ->> 'exposed_by'
-    cross join unnest(r.rolconfig) as setting
+    join pg_db_role_setting as s
+        on s.setrole in (0, r.oid)
+        and s.setdatabase in (0, (select d.oid from pg_database as d where d.datname = current_database()))
+    cross join unnest(s.setconfig) as setting
     cross join string_to_table(split_part(setting, '=', 2), ',') as part
     where setting like 'pgrst.db_schemas=%'
 ),
