@@ -173,7 +173,7 @@ def check_functions_and_view(connection: Connection) -> None:
     functions = "select proname from pg_proc where pronamespace = '{}'::regnamespace"
     assert names(connection, functions.format("public")) == {"update_updated_at_column", "generate_webhook_secret"}
     assert names(connection, functions.format("private")) == {"current_tenant_ids"}
-    pinned = 'select proname from pg_proc where proconfig = array[\'search_path=""\']'
+    pinned = "select proname from pg_proc where proconfig = array['search_path=\"\"']"
     assert names(connection, pinned) == {"update_updated_at_column", "generate_webhook_secret", "current_tenant_ids"}
     row = connection.execute("select public.generate_webhook_secret(), public.generate_webhook_secret()").fetchone()
     assert row is not None
