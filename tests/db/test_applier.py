@@ -150,6 +150,29 @@ async def test_a_read_only_session_runs_nothing(database: Database) -> None:
     assert seen == [finished]
 
 
+@pytest.mark.parametrize("how", ["--read-only", "a read-only database"])
+async def test_a_read_only_look_is_proven_by_what_the_apply_recorded(
+    database: Database, target: Target, how: str
+) -> None:
+    await run(target, plan_for(database))
+    if how == "--read-only":
+        target = resolve(database.dsn, environ={}, read_only=True)
+    else:
+        async with await psycopg.AsyncConnection.connect(database.admin_dsn, autocommit=True) as admin:
+            await admin.execute(
+                f'alter role postgres in database "{database.name}" set default_transaction_read_only = on'
+            )
+            await admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()",
+                (database.name,),
+            )
+    session = Session(target, library())
+    look = await session.look()
+    await session.close()
+    assert not look.server.writable
+    assert (look.verdict.state, look.verdict.healthy) == ("applied", True)
+
+
 async def test_a_failing_statement_is_placed_and_everything_is_rolled_back(
     database: Database, target: Target, session: Session
 ) -> None:

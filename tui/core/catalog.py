@@ -81,7 +81,8 @@ class Grant(msgspec.Struct, frozen=True):
 class Table(msgspec.Struct, frozen=True):
     """A table (or partitioned table) with everything that hangs on it.
 
-    `rows` is the planner's estimate (pg_class.reltuples, -1 when never analysed), `bytes` its total size on disk.
+    `rows` is the planner's estimate (pg_class.reltuples, -1 when never analysed), `bytes` its size on disk as
+    pg_class estimates it (an exact one would wait behind an ACCESS EXCLUSIVE lock).
     `usable` says whether the connected role owns it, directly or through membership.
     """
 

@@ -7,9 +7,13 @@ in a transaction that is rolled back, so nothing is left in a pooled connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
+
+from tui.core.catalog import Catalog, Constraint, Index, Policy, Table, Trigger
 from tui.core.expectation import (
     Expectation,
     ExpectedColumn,
@@ -42,18 +46,29 @@ def twin_key(kind: str, relation: str, name: str = "") -> str:
     return f"{kind} {name} on {relation}" if name else f"{kind} {relation}"
 
 
-def twin_statements(expectation: Expectation) -> tuple[TwinStatement, ...]:
+def twin_statements(expectation: Expectation, only: Collection[str] | None = None) -> tuple[TwinStatement, ...]:
     """The statements that make the twin of every table and view of `expectation`, each relation's in one group.
 
-    Foreign keys are left out: a temporary table can not refer to a permanent one; they are compared as text. So are
-    grants and flags, which need no deparser.
+    `only` limits them to those keys and the tables they hang on. Foreign keys are left out: a temporary table can not
+    refer to a permanent one; they are compared as text. So are grants and flags, which need no deparser.
     """
-    statements: list[TwinStatement] = []
-    for table in expectation.tables:
-        statements += _table(table)
-    for view in expectation.views:
-        statements.append(_view(view))
-    return tuple(statements)
+    groups = [tuple(_table(table)) for table in expectation.tables]
+    groups += [(_view(view),) for view in expectation.views]
+    if only is not None:
+        groups = [_part(group, only) for group in groups]
+    return tuple(statement for group in groups for statement in group)
+
+
+def overlay(kept: Catalog, fresh: Catalog) -> Catalog:
+    """The twins in `kept` with those in `fresh` added to them: an object made later stands beside what was there."""
+    tables = {table.name: table for table in kept.tables}
+    for table in fresh.tables:
+        old = tables.get(table.name)
+        tables[table.name] = table if old is None else _joined(old, table)
+    views = {view.name: view for view in (*kept.views, *fresh.views)}
+    return Catalog(
+        tables=tuple(tables[name] for name in sorted(tables)), views=tuple(views[name] for name in sorted(views))
+    )
 
 
 def is_foreign_key(definition: str) -> bool:
@@ -68,6 +83,32 @@ def trigger_tail(trigger: ExpectedTrigger, relation: str) -> str:
         f"{trigger.fires.upper()} ON {relation} FOR EACH {trigger.each.upper()}{when}"
         f" EXECUTE FUNCTION {trigger.function}"
     )
+
+
+def _part(group: tuple[TwinStatement, ...], only: Collection[str]) -> tuple[TwinStatement, ...]:
+    """The head of a group and the wanted of the rest; nothing when none of it is wanted."""
+    rest = tuple(statement for statement in group[1:] if statement.key in only)
+    return (group[0], *rest) if rest or group[0].key in only else ()
+
+
+def _joined(old: Table, new: Table) -> Table:
+    return msgspec.structs.replace(
+        new,
+        constraints=_by_name(old.constraints, new.constraints),
+        indexes=_by_name(old.indexes, new.indexes),
+        policies=_by_name(old.policies, new.policies),
+        triggers=_by_name(old.triggers, new.triggers),
+    )
+
+
+N = TypeVar("N", Constraint, Index, Policy, Trigger)
+
+
+def _by_name(old: Iterable[N], new: Iterable[N]) -> tuple[N, ...]:
+    found: dict[str, N] = {}
+    for items in (old, new):
+        found.update((item.name, item) for item in items)
+    return tuple(found[name] for name in sorted(found))
 
 
 def _table(table: ExpectedTable) -> Iterator[TwinStatement]:

@@ -196,7 +196,7 @@ class _Run:
         while True:
             number += 1
             yield events.Attempt(number)
-            attempt = Attempt(self._plan, locks, self._application)
+            attempt = Attempt(self._plan, locks, self._application, self._observer.twin)
             try:
                 async for event in self._transaction(attempt):
                     yield event

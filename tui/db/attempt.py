@@ -17,6 +17,7 @@ from tui.core.removal import removal_checks
 from tui.core.run import Failure, Plan
 from tui.core.statements import place
 from tui.core.text import redact, visible
+from tui.core.twin import overlay
 from tui.db.locks import Lock, lock_commands
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import Twin, catalog_command, read_twin, set_local, twin_commands
@@ -29,8 +30,8 @@ LONG = 20_000
 class Attempt:
     """The batch of one transaction up to the catalog check."""
 
-    def __init__(self, plan: Plan, locks: Sequence[Lock], application: str) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, locks: Sequence[Lock], application: str, kept: Twin | None) -> None:
+        self._plan, self._kept = plan, kept
         self.commands: list[Command] = []
         self._marks: dict[str, int] = {}
         self._replies: dict[int, Reply] = {}
@@ -83,7 +84,8 @@ class Attempt:
         if self._plan.action == "rollback":
             return None
         first = self._marks["twin"] + 1
-        return read_twin([self._replies[index] for index in range(first, first + 4)])
+        fresh = read_twin([self._replies[index] for index in range(first, first + 4)])
+        return Twin(overlay(self._kept.catalog, fresh.catalog), fresh.failures) if self._kept else fresh
 
     def checks(self) -> tuple[Check, ...]:
         """The checks on the not yet committed result."""
@@ -147,7 +149,8 @@ class Attempt:
         self._add("held", Command(query("locks_held"), (named,)), empty_path)
         self._add("twin", Command("savepoint patchdeck_twin"))
         if plan.action == "apply":
-            self.commands += twin_commands(bundle)
+            # Most twins were made by the look before; here, under the locks, only what could not be made then.
+            self.commands += twin_commands(bundle, self._kept.failures if self._kept else None)
         self._add("after", Command("rollback to savepoint patchdeck_twin"), catalog_command(bundle))
 
 

@@ -120,6 +120,7 @@ def _row(plan: Plan, record: Record) -> tuple[str, ...]:
         plan.bundle.name,
         plan.bundle.version,
         plan.bundle.checksum,
+        plan.bundle.digest,
         plan.action,
         plan.mode if plan.action == "rollback" else "",
         plan.operator,

@@ -5,7 +5,7 @@ round trip.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,6 +84,22 @@ def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
     return [*commands, Command("rollback")]
 
 
+def recorded_commands(bundle: Bundle) -> list[Command]:
+    """The batch that reads what an earlier apply recorded, to stand in for the twins on a read-only connection."""
+    return [
+        Command("begin read only"),
+        set_local({**LOOK_LIMITS, "patchdeck.digest": bundle.digest}),
+        Command(query("recorded")),
+        Command("select current_setting('patchdeck.recorded')"),
+        Command("rollback"),
+    ]
+
+
+def read_recorded(replies: Sequence[Reply]) -> Twin | None:
+    """The reply of `recorded_commands` as twins; None when nothing is recorded."""
+    return Twin(decode(replies[3].value), {}) if replies[3].value else None
+
+
 def read_look(replies: Sequence[Reply], *, twin: bool) -> Reading:
     """The replies of `look_commands`, typed."""
     return Reading(
@@ -99,9 +115,13 @@ def catalog_command(bundle: Bundle, *, twin: bool = False) -> Command:
     return Command(query("catalog"), (json.dumps(_wanted(bundle) | {"twin": twin}),))
 
 
-def twin_commands(bundle: Bundle) -> list[Command]:
-    """Make the twins in the session's temporary schema and read them; the caller rolls back."""
-    statements = [{"key": statement.key, "sql": statement.sql} for statement in twin_statements(bundle.expectation)]
+def twin_commands(bundle: Bundle, only: Collection[str] | None = None) -> list[Command]:
+    """Make the twins (or only those of the given keys) in the session's temporary schema and read them.
+
+    The caller rolls back.
+    """
+    wanted = twin_statements(bundle.expectation, only)
+    statements = [{"key": statement.key, "sql": statement.sql} for statement in wanted]
     return [
         Command("select set_config('patchdeck.twin', $1, true)", (json.dumps(statements),)),
         Command(query("twin")),

@@ -13,8 +13,8 @@ from tui.core.preflight import Facts, decode_facts, facts_request
 from tui.core.surface import digest
 from tui.core.verdict import judge
 from tui.db.link import Link, query_problem
-from tui.db.pipeline import Command, StatementError
-from tui.db.probe import Reading, ServerFacts, Twin, look_commands, read_look
+from tui.db.pipeline import Command, Reply, StatementError
+from tui.db.probe import Reading, ServerFacts, Twin, look_commands, read_look, read_recorded, recorded_commands
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -37,26 +37,30 @@ class Observer:
 
     def __init__(self, target: Target, bundle: Bundle) -> None:
         self._target, self._bundle = target, bundle
-        self._twin: Twin | None = None
+        self.twin: Twin | None = None
+        """The twins in hand, None before the first look and where none can be made."""
         self._twin_of = ""
 
     async def look(self, link: Link, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
-        twin = self._twin is None and not self._target.read_only
+        twin = self.twin is None and not self._target.read_only
         reading, found = await self._read(link, twin=twin, facts=facts)
         if self._stale(reading):
             reading, found = await self._read(link, twin=True, facts=facts)
         if reading.twin is not None:
             self.keep(reading.twin, reading.catalog)
+        if self.twin is None or (self.twin.failures and not self.twin.catalog.tables):
+            # Making twins takes a transaction that may write: else what an apply recorded stands in for them.
+            self.twin = read_recorded(await self._batch(link, recorded_commands(self._bundle))) or self.twin
         return Sight(self._judge(link, reading), found, reading.server.pid)
 
     def keep(self, twin: Twin, of: Catalog) -> None:
         """Keep twins that were made beside the catalog `of`, here or inside a run's transaction."""
-        self._twin, self._twin_of = twin, digest(of)
+        self.twin, self._twin_of = twin, digest(of)
 
     def _stale(self, reading: Reading) -> bool:
         """Whether the kept twins lack something that could be made by now."""
-        kept = self._twin
+        kept = self.twin
         return (
             reading.twin is None
             and kept is not None
@@ -69,16 +73,19 @@ class Observer:
         if facts:
             # Before the twins, which are made in the same transaction and would be counted among what exists.
             commands.insert(6, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
-        try:
-            replies = await link.batch(commands)
-        except StatementError as error:
-            await link.run("rollback")
-            raise query_problem(error) from None
+        replies = await self._batch(link, commands)
         found = decode_facts(replies.pop(6).value) if facts else None
         return read_look(replies, twin=twin), found
 
+    async def _batch(self, link: Link, commands: list[Command]) -> list[Reply]:
+        try:
+            return await link.batch(commands)
+        except StatementError as error:
+            await link.run("rollback")
+            raise query_problem(error) from None
+
     def _judge(self, link: Link, reading: Reading) -> Look:
-        twin = self._twin
+        twin = self.twin
         expectation = self._bundle.expectation
         checks = compare(expectation, reading.catalog, twin.catalog if twin else None, twin.failures if twin else {})
         ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)

@@ -9,6 +9,7 @@ begin
             bundle text not null,
             version text not null,
             checksum text not null,
+            digest text not null,
             action text not null,
             mode text not null,
             operator text not null,

@@ -1,16 +1,27 @@
--- The newest runs of the ledger as a JSON array in patchdeck.ledger, '' where there is no ledger yet or no right to read it.
--- A DO block, because a plain statement that names a missing table can not be planned.
+-- The newest runs of the ledger as a JSON array in patchdeck.ledger, '' where there is no ledger yet or no right to read
+-- it. A DO block, because a plain statement that names a missing table can not be planned; and no to_regclass(), because
+-- it raises where the role may not use the schema.
 do $$
 declare
+    ledger oid := (
+        select c.oid
+          from pg_catalog.pg_class c
+          join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = 'patchdeck' and c.relname = 'runs'
+           and pg_catalog.has_schema_privilege(n.oid, 'USAGE') and pg_catalog.has_table_privilege(c.oid, 'SELECT'));
     runs text := '';
 begin
-    if pg_catalog.to_regclass('patchdeck.runs') is not null
-        and pg_catalog.has_table_privilege('patchdeck.runs', 'SELECT')
-    then
-        execute 'select coalesce(jsonb_agg(r order by r.finished_at desc), ''[]'')::text from (
-            select run_id, bundle, version, checksum, action, mode, operator, client_host, server_version,
-                   started_at, finished_at, seconds, lock_seconds, statements, outcome
-              from patchdeck.runs order by finished_at desc limit 50) r' into runs;
+    if ledger is not null then
+        execute $read$
+            select coalesce(jsonb_agg(r order by r.finished_at desc), '[]')::text
+              from (
+                  select run_id, bundle, version, checksum, action, mode, operator, client_host, server_version,
+                         started_at, finished_at, seconds, lock_seconds, statements, outcome
+                    from patchdeck.runs
+                   order by finished_at desc
+                   limit 50
+              ) r
+        $read$ into runs;
     end if;
     perform pg_catalog.set_config('patchdeck.ledger', runs, true);
 end

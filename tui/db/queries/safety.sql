@@ -418,9 +418,9 @@ finding as (
 
     union all
     select 'R501', 'constraint', k.table_name, k.name, 'no index begins with its columns: ' || (
-        select string_agg(c.name, ', ' order by p.place)
+        select string_agg(a.attname, ', ' order by p.place)
         from unnest(k.key) with ordinality as p (attnum, place)
-        join col as c on c.rel = k.rel and c.attnum = p.attnum
+        join pg_attribute as a on a.attrelid = k.rel and a.attnum = p.attnum
     )
     from con as k
     where k.kind = 'f' and not exists (
@@ -467,9 +467,9 @@ finding as (
 
     union all
     select 'R507', 'index', i.table_name, i.name, 'unique over ' || (
-        select string_agg(coalesce(c.name, 'an expression'), ', ' order by p.place)
+        select string_agg(coalesce(a.attname, 'an expression'), ', ' order by p.place)
         from unnest(i.key[1:i.keys]) with ordinality as p (attnum, place)
-        left join col as c on c.rel = i.rel and c.attnum = p.attnum
+        left join pg_attribute as a on a.attrelid = i.rel and a.attnum = p.attnum
     )
     from idx as i
     where i.is_unique and not i.is_primary and i.tenant is not null and not i.tenant = any (i.key[1:i.keys])
@@ -556,24 +556,32 @@ select f.code, f.object, f.table_name, f.name, f.detail
 from finding as f
 union all
 select 'table', 'table', r.name, r.bare, jsonb_build_object(
-    'name', r.name, 'bare', r.bare, 'rls', r.rls,
-    'tenant', coalesce((select c.name from col as c where c.rel = r.oid and c.attnum = r.tenant), ''),
-    'columns', (select jsonb_agg(c.name) from col as c where c.rel = r.oid),
-    'not_null', (select coalesce(jsonb_agg(c.name), '[]') from col as c where c.rel = r.oid and c.not_null),
-    'anonymous', (
-        select coalesce(jsonb_agg(distinct h.privilege), '[]') from reach as h where h.rel = r.oid and h.anonymous
-    ),
-    'policies', (
-        select jsonb_agg(jsonb_build_object(
-            'name', p.name, 'command', p.command, 'permissive', p.permissive, 'roles', p.roles, 'bound', p.bound,
-            'using', p.condition, 'check', p.write_check
-        ) order by p.name)
-        from policy as p
-        where p.rel = r.oid
-    )
+    'name', r.name, 'bare', r.bare, 'rls', r.rls, 'tenant', c.tenant, 'columns', c.columns, 'not_null', c.not_null,
+    'anonymous', coalesce(h.anonymous, '[]'), 'policies', p.policies
 )::text
 from rel as r
-where exists (select from policy as p where p.rel = r.oid)
+join (
+    select p.rel, jsonb_agg(jsonb_build_object(
+        'name', p.name, 'command', p.command, 'permissive', p.permissive, 'roles', p.roles, 'bound', p.bound,
+        'using', p.condition, 'check', p.write_check
+    ) order by p.name) as policies
+    from policy as p
+    group by p.rel
+) as p on p.rel = r.oid
+join (
+    select
+        r.oid as rel, jsonb_agg(c.name order by c.attnum) as columns,
+        coalesce(jsonb_agg(c.name order by c.attnum) filter (where c.not_null), '[]') as not_null,
+        coalesce(max(c.name) filter (where c.attnum = r.tenant), '') as tenant
+    from rel as r
+    join col as c on c.rel = r.oid
+    group by r.oid
+) as c on c.rel = r.oid
+left join (
+    select h.rel, jsonb_agg(h.privilege order by h.privilege) filter (where h.anonymous) as anonymous
+    from reach as h
+    group by h.rel
+) as h on h.rel = r.oid
 union all
 select 'scope', 'schema', '', '', jsonb_build_object(
     'schemas', (select coalesce(jsonb_agg(n.name order by n.name), '[]') from ns as n where n.exposed),
