@@ -31,9 +31,11 @@ from tui.crash import record
 from tui.exits import Exit
 from tui.poller import Pace, Poller
 from tui.screens.base import DeckScreen, WalkRequested, key_word
+from tui.screens.context import Context
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen, help_rows
 from tui.screens.palette import Command, Palette
+from tui.screens.titled import TitledScreen
 from tui.store import Changed, Notice, Store
 from tui.theme import DARK, themes
 from tui.widgets.lines import Lines
@@ -112,12 +114,15 @@ class PatchdeckApp(App[None]):
         self._last_door = LastDoor(self.settings.ascii)
         self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
         self._dashboard = Dashboard(
-            deck,
-            self.store,
-            self.glyphs,
-            read_only=self.settings.read_only or deck.destination.read_only,
-            refresh=self.settings.pace.refresh,
-            monotonic=self.clock.monotonic,
+            Context(
+                deck=deck,
+                store=self.store,
+                glyphs=self.glyphs,
+                now=self.clock.now,
+                monotonic=self.clock.monotonic,
+                refresh=self.settings.pace.refresh,
+                read_only=self.settings.read_only or deck.destination.read_only,
+            )
         )
         for theme in themes():
             self.register_theme(theme)
@@ -138,7 +143,6 @@ class PatchdeckApp(App[None]):
     def on_mount(self) -> None:
         """Start asking, and be ready to be told to stop."""
         self.set_class(self.settings.ascii, "-ascii")
-        self._dashboard.clock.tick(self.clock.now())
         self.set_interval(1.0, self._tick)
         self.set_interval(TTY_CHECK_SECONDS, self._check_terminal)
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
@@ -237,8 +241,9 @@ class PatchdeckApp(App[None]):
             self.screen.say(text)
 
     def _tick(self) -> None:
-        self._dashboard.clock.tick(self.clock.now())
-        self._dashboard.tick()
+        for screen in self.screen_stack:
+            if isinstance(screen, TitledScreen):
+                screen.tick()
 
     def _check_terminal(self) -> None:
         """A terminal that is gone without a signal would leave us spinning (facts: terminal-costs 0.4)."""

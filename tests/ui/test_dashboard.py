@@ -35,7 +35,10 @@ from tests.ui.support import (
 from tui.app import Settings
 from tui.core.deck import Problem
 from tui.poller import Pace
+from tui.screens.dashboard import Dashboard
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
+from tui.widgets.reader import Reader
+from tui.widgets.table import LineTable
 
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 HOSTILE = [
@@ -126,10 +129,10 @@ async def test_keys_answer_while_a_question_is_on_its_way_and_old_data_stays_gre
         await until(pilot, lambda: deck.asked["tick"] + deck.asked["look"] > asked)
         time.turn_on(14)
         await shows(pilot, "14 s old")
-        assert app.query_one("#checklist-table").shown[2].ground == "stale"  # type: ignore[attr-defined]
+        assert app.query_one("#checklist-table", LineTable).shown[2].ground == "stale"
         assert "agent_runs" in screen_text(app)
         await pilot.press("down")
-        assert app.query_one("#checklist-table").key == "table public.agent_runs"  # type: ignore[attr-defined]
+        assert app.query_one("#checklist-table", LineTable).key == "table public.agent_runs"
         deck.hold.set()
         await shows_no(pilot, "s old")
 
@@ -220,7 +223,7 @@ async def test_a_panel_that_failed_says_why_and_keeps_its_rows_greyed() -> None:
     deck.panels_now = panels(replace(executions(), problem="canceling statement due to statement timeout"))
     async with dashboard(deck) as (app, pilot):
         await shows(pilot, "canceling statement due to statement timeout")
-        rows = app.query_one("#executions-table").shown  # type: ignore[attr-defined]
+        rows = app.query_one("#executions-table", LineTable).shown
         assert rows and all(row.ground == "stale" for row in rows)
 
 
@@ -269,22 +272,22 @@ async def test_the_cursor_stays_on_its_row_through_refresh_sort_and_filter() -> 
     deck = broken()
     async with dashboard(deck) as (app, pilot):
         await shows(pilot, "PARTIAL")
-        table = app.query_one("#checklist-table")
+        table = app.query_one("#checklist-table", LineTable)
         for _ in range(4):
             await pilot.press("j")
-        assert table.key == "table public.plans"  # type: ignore[attr-defined]
+        assert table.key == "table public.plans"
         deck.look_now = look(checks(outcome=missing("agents_delete")))
         await shows(pilot, "PARTIAL 174/175")
-        assert table.key == "table public.plans"  # type: ignore[attr-defined]
+        assert table.key == "table public.plans"
         for word in ("by name", "worst first", "order of the bundle"):
             await pilot.press("s")
             await shows(pilot, word)
-            assert table.key == "table public.plans"  # type: ignore[attr-defined]
+            assert table.key == "table public.plans"
         await pilot.press("slash", *"pl", "enter")
-        assert [row.key for row in table.listed] == ["table public.plans"]  # type: ignore[attr-defined]
+        assert [row.key for row in table.listed] == ["table public.plans"]
         await pilot.press("escape")
-        assert table.key == "table public.plans"  # type: ignore[attr-defined]
-        assert len(table.listed) == len(SHELVES) + 3  # type: ignore[attr-defined]
+        assert table.key == "table public.plans"
+        assert len(table.listed) == len(SHELVES) + 3
 
 
 async def test_the_cursor_follows_an_execution_that_moves_down() -> None:
@@ -292,11 +295,11 @@ async def test_the_cursor_follows_an_execution_that_moves_down() -> None:
     async with dashboard(deck) as (app, pilot):
         await shows(pilot, "APPLIED")
         await pilot.press("2", "j", "j")
-        table = app.query_one("#executions-table")
-        key = table.key  # type: ignore[attr-defined]
+        table = app.query_one("#executions-table", LineTable)
+        key = table.key
         deck.panels_now = panels(executions(first=3, at=NOON + timedelta(seconds=3)), errors())
-        await until(pilot, lambda: table.listed[0].key == "e15")  # type: ignore[attr-defined]
-        assert table.key == key == "e10"  # type: ignore[attr-defined]
+        await until(pilot, lambda: table.listed[0].key == "e15")
+        assert table.key == key == "e10"
         await pilot.press("enter")
         await shows(pilot, "Execution e10")
 
@@ -322,14 +325,14 @@ async def test_a_filter_that_fits_nothing_says_so() -> None:
 async def test_failing_only_and_the_next_problem() -> None:
     async with dashboard(broken()) as (app, pilot):
         await shows(pilot, "PARTIAL")
-        table = app.query_one("#checklist-table")
+        table = app.query_one("#checklist-table", LineTable)
         keys = []
         for key in ("n", "n", "n", "N"):
             await pilot.press(key)
-            keys.append(table.key)  # type: ignore[attr-defined]
+            keys.append(table.key)
         assert keys == ["table public.flows", "table public.plans", "table public.flows", "table public.plans"]
         await pilot.press("f")
-        assert [row.key for row in table.listed] == ["table public.flows", "table public.plans"]  # type: ignore[attr-defined]
+        assert [row.key for row in table.listed] == ["table public.flows", "table public.plans"]
 
 
 async def test_detail_shows_both_definitions_with_their_difference_and_copies_them() -> None:
@@ -344,8 +347,11 @@ async def test_detail_shows_both_definitions_with_their_difference_and_copies_th
         assert "expected" in text and "live" in text
         assert "permissive select to public using (true)" in text
         changed = [
-            span for line in app.screen.query_one("#detail-pair").shown for span in line.spans if span[1] == "changed"
-        ]  # type: ignore[attr-defined]
+            span
+            for line in app.screen.query_one("#detail-pair", Reader).shown
+            for span in line.spans
+            if span[1] == "changed"
+        ]
         assert any("public" in one for one, _ in changed) and any("authenticated" in one for one, _ in changed)
         await pilot.press("y")
         assert "-- live\npermissive select to public using (true)" in app.clipboard
@@ -408,7 +414,7 @@ async def test_help_names_every_key_of_the_dashboard_with_its_meaning() -> None:
         await pilot.press("question_mark")
         await shows(pilot, "Every key that works here")
         text = screen_text(app)
-        for binding in app._dashboard.BINDINGS:
+        for binding in Dashboard.BINDINGS:
             assert binding.tooltip in text  # type: ignore[union-attr]
         await pilot.press("escape")
         assert app.focused is not None and app.focused.id == "checklist-table"
@@ -447,7 +453,7 @@ async def test_too_small_is_said_and_everything_is_back_afterwards() -> None:
         assert "APPLIED" not in screen_text(app)
         await pilot.resize_terminal(80, 24)
         await shows(pilot, "APPLIED")
-        assert app.query_one("#checklist-table").key == "table public.flows"  # type: ignore[attr-defined]
+        assert app.query_one("#checklist-table", LineTable).key == "table public.flows"
         assert app.focused is not None and app.focused.id == "checklist-table"
 
 
@@ -469,7 +475,7 @@ async def test_the_mouse_marks_opens_and_presses() -> None:
     async with dashboard(ScriptedDeck(), (80, 24)) as (app, pilot):
         await shows(pilot, "APPLIED")
         await pilot.click("#checklist-table", offset=(5, 4))
-        assert app.query_one("#checklist-table").key == "table public.flow_runs"  # type: ignore[attr-defined]
+        assert app.query_one("#checklist-table", LineTable).key == "table public.flow_runs"
         await pilot.click("#tabs", offset=(20, 0))
         await shows(pilot, "[2 Executions]")
         column = screen_lines(app)[-1].index("? Help")

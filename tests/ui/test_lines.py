@@ -9,16 +9,17 @@ from rich.cells import cell_len
 from tui.core.text import glyphs
 from tui.screens.detail import differences
 from tui.widgets.footer import Entry, choose
-from tui.widgets.lines import Line, Span, changed_until, clip, justify, keep_whole, line, width_of, wrap
+from tui.widgets.lines import Groups, Line, Span, changed_until, clip, justify, keep_whole, line, width_of, wrap
 
 texts = st.text(st.characters(categories=("Lu", "Ll", "Lo", "Nd", "Zs", "Po")), max_size=12)
 spans = st.lists(st.tuples(texts, st.sampled_from(("text", "dim", "bad"))), max_size=6)
 
 
-def cells_of(shown: Line, cells: int) -> list[tuple[str, str]]:
+def cells_of(shown: Line, cells: int) -> list[Span]:
     """Every cell of a line of width `cells` with its meaning, blanks where nothing is."""
-    found = [(letter, role) for text, role in shown.spans for letter in text if cell_len(letter)]
-    return (found + [(" ", "text")] * cells)[:cells]
+    blank: Span = (" ", "text")
+    found: list[Span] = [(letter, role) for text, role in shown.spans for letter in text if cell_len(letter)]
+    return [*found, *[blank] * cells][:cells]
 
 
 def test_nothing_is_sent_again_when_nothing_changed() -> None:
@@ -59,7 +60,7 @@ def test_justify_fills_exactly_or_cuts(left: list[Span], right: list[Span], cell
 
 
 def test_groups_are_whole_or_absent() -> None:
-    groups = (("checks ", "dim"), ("173/175", "bad")), (("tables ", "dim"), ("16/16", "text"))
+    groups: Groups = (("checks ", "dim"), ("173/175", "bad")), (("tables ", "dim"), ("16/16", "text"))
     assert "".join(text for text, _ in keep_whole(groups, 40)) == "checks 173/175   tables 16/16"
     assert "".join(text for text, _ in keep_whole(groups, 28)) == "checks 173/175"
 

@@ -14,8 +14,9 @@ from textual.binding import Binding, BindingType
 from tui.core.check import Check
 from tui.core.checklist import TableSummary
 from tui.core.text import Glyphs, fit, one_line, visible
-from tui.screens.base import DeckScreen
-from tui.store import Part, Store
+from tui.screens.context import Context
+from tui.screens.titled import TitledScreen
+from tui.store import Part
 from tui.theme import Role
 from tui.widgets.band import WIDE
 from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of, mark
@@ -28,7 +29,7 @@ COLUMNS = (Column("", 1), Column("kind", 11), Column("name", 0), Column("state",
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
 
 
-class DetailScreen(DeckScreen):
+class DetailScreen(TitledScreen):
     """Checks above, the marked check's definitions below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,8 +49,9 @@ class DetailScreen(DeckScreen):
         (WIDE, "-wide"),
     ]
 
-    def __init__(self, store: Store, glyphs: Glyphs, summary: TableSummary) -> None:
-        super().__init__(store, glyphs)
+    def __init__(self, context: Context, summary: TableSummary) -> None:
+        super().__init__(context)
+        glyphs = context.glyphs
         self._summary = summary
         self._checks: dict[str, Check] = {}
         self.table = LineTable(COLUMNS, glyphs, header=False, id="detail-checks")
@@ -57,14 +59,12 @@ class DetailScreen(DeckScreen):
         self.list_frame = Frame(one_line(bare(summary.name), 80), id="detail-list")
         self.pair_frame = Frame("", id="detail-definitions")
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         """Two frames, one above the other."""
         with self.list_frame:
             yield self.table
         with self.pair_frame:
             yield self.reader
-        yield self.hint
-        yield self.footer
 
     def on_mount(self) -> None:
         """Show the checks; the first that fails is marked."""
@@ -75,6 +75,7 @@ class DetailScreen(DeckScreen):
 
     def changed(self, parts: frozenset[Part]) -> None:
         """A new look brings new checks; the marked one stays marked."""
+        self.show_title()
         look = self.store.look
         if "look" not in parts or look is None:
             return
@@ -131,7 +132,7 @@ class DetailScreen(DeckScreen):
         if check is None:
             return
         self.pair_frame.title(f"{check.object} {one_line(bare(check.name), 80)}")
-        wide = self.size.width >= WIDE
+        wide = self.wide
         self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide), from_top=from_top)
 
 

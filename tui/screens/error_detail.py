@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.core.panels import ErrorGroup, ErrorRow, Execution
-from tui.core.text import Glyphs, count, duration, fit, one_line, visible
-from tui.screens.base import DeckScreen
-from tui.store import Part, Store
+from tui.core.text import count, duration, fit, one_line, visible
+from tui.screens.context import Context
+from tui.screens.titled import TitledScreen
+from tui.store import Part
 from tui.theme import Role
 from tui.widgets.band import local
 from tui.widgets.errors import last_seen
@@ -24,7 +25,7 @@ from tui.widgets.reader import Reader
 LABEL = 12
 
 
-class FullText(DeckScreen):
+class FullText(TitledScreen):
     """A framed text; what is in it is `lines`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,18 +36,16 @@ class FullText(DeckScreen):
     ]
     AUTO_FOCUS = "#full-text"
 
-    def __init__(self, store: Store, glyphs: Glyphs, title: str, message: str) -> None:
-        super().__init__(store, glyphs)
+    def __init__(self, context: Context, title: str, message: str) -> None:
+        super().__init__(context)
         self._message = message
         self.frame = Frame(title, id="full-frame")
-        self.reader = Reader(glyphs, id="full-text")
+        self.reader = Reader(context.glyphs, id="full-text")
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> ComposeResult:
         """The text in its frame."""
         with self.frame:
             yield self.reader
-        yield self.hint
-        yield self.footer
 
     def on_mount(self) -> None:
         """Show the text from its top."""
@@ -65,12 +64,13 @@ class FullText(DeckScreen):
 class ExecutionDetail(FullText):
     """One execution."""
 
-    def __init__(self, store: Store, glyphs: Glyphs, execution: Execution) -> None:
-        super().__init__(store, glyphs, f"Execution {one_line(execution.id, 40)}", execution.message or execution.name)
+    def __init__(self, context: Context, execution: Execution) -> None:
+        super().__init__(context, f"Execution {one_line(execution.id, 40)}", execution.message or execution.name)
         self._execution = execution
 
     def changed(self, parts: frozenset[Part]) -> None:
         """A running execution may end while it is read."""
+        self.show_title()
         panel = self.store.executions
         fresh = next((row for row in panel.rows if row.id == self._execution.id), None) if panel else None
         if "executions" in parts and fresh is not None and fresh != self._execution:
@@ -96,13 +96,14 @@ class ExecutionDetail(FullText):
 class ErrorDetail(FullText):
     """One group of errors with its occurrences."""
 
-    def __init__(self, store: Store, glyphs: Glyphs, group: ErrorGroup, monotonic: Callable[[], float]) -> None:
-        super().__init__(store, glyphs, one_line(group.kind, 60) or "Error", group.message)
-        self._group, self._monotonic = group, monotonic
+    def __init__(self, context: Context, group: ErrorGroup) -> None:
+        super().__init__(context, one_line(group.kind, 60) or "Error", group.message)
+        self._group = group
         self.frame.add_class("-broken")
 
     def changed(self, parts: frozenset[Part]) -> None:
         """More of the same may come in while it is read."""
+        self.show_title()
         if "errors" not in parts or self.store.errors is None:
             return
         fresh = next(
@@ -115,7 +116,7 @@ class ErrorDetail(FullText):
     def lines(self, cells: int) -> list[Line]:
         """How often and how lately, the whole message, the occurrences that are known."""
         group = self._group
-        now = self.store.server_time(self._monotonic())
+        now = self.context.server_time()
         window = self.store.errors.window if self.store.errors else 0
         fields: list[tuple[str, str, Role]] = [
             ("kind", group.kind, "strong"),

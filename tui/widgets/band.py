@@ -130,7 +130,8 @@ def title_line(band: Band, cells: int, glyphs: Glyphs, *, wide: bool) -> Line:
     room = cells - width_of(name) - 3 - width_of(right) - 1
     link = keep_whole(link_spans(band, glyphs, wide=wide), room, gap=2)
     left = room - width_of(link) - 2
-    if wide and left >= HOST_MIN and isinstance(band.connection, Connected):
+    shown = band.destination.host != band.destination.name
+    if wide and shown and left >= HOST_MIN and isinstance(band.connection, Connected):
         link = (*link, ("  ", "text"), *clip(((one_line(band.connection.server.host, 80), "dim"),), left))
     return Line(justify((*name, ("   " if wide else "  ", "text"), *link), right, cells))
 
@@ -189,7 +190,8 @@ def tally(checks: Iterable[Check]) -> Groups:
         unproven[check.object] = unproven.get(check.object, 0) + (check.outcome == "not_proven")
     groups = [_share("checks", sum(held.values()), sum(total.values()), sum(unproven.values()))]
     groups += [_share(word, held[kind], total[kind], unproven[kind]) for kind, word in KINDS if kind in total]
-    return tuple(groups)
+    # What lacks something comes first: on a line that is too short the rest may be left out.
+    return (groups[0], *sorted(groups[1:], key=lambda group: group[1][1] == "text"))
 
 
 def worst_first(groups: Sequence[Spans]) -> Groups:

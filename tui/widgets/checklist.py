@@ -78,7 +78,7 @@ def summary_row(summary: TableSummary, glyphs: Glyphs) -> Row:
         rls = (glyphs.none, "dim")
     shares = (summary.columns, summary.policies, summary.indexes, summary.triggers)
     columns, *others = [_share(pair, glyphs) if summary.kind == "table" else NOTHING for pair in shares]
-    kind = "" if summary.kind == "table" else f" · {KIND_WORDS.get(summary.kind, summary.kind)}"
+    kind = "" if summary.kind in ("table", "function") else f" · {KIND_WORDS.get(summary.kind, summary.kind)}"
     return Row(
         key=f"{summary.kind} {summary.name}",
         cells=(mark(summary.outcome, glyphs), (one_line(bare(summary.name), 120) + kind, name), columns, rls, *others),

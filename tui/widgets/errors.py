@@ -51,7 +51,8 @@ class Errors(LivePanel):
 
 def group_row(group: ErrorGroup, now: datetime | None, glyphs: Glyphs) -> Row:
     """One group as a row of the table."""
-    kind, message = one_line(group.kind, 80), one_line(group.message, 300)
+    kind = one_line(group.kind, 80)
+    message = one_line(group.message, 300).removeprefix(f"{kind}: ")
     return Row(
         key=group.fingerprint,
         cells=(

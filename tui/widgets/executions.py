@@ -23,8 +23,8 @@ class Executions(LivePanel):
         Column("time", 8),
         Column("kind", 8),
         Column("name", 0),
-        Column("status", 8),
-        Column("took", 9, "right"),
+        Column("status", 9),
+        Column("took", 6, "right"),
     )
 
     def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
@@ -58,9 +58,22 @@ def totals_groups(totals: Bucket) -> Groups:
     return tuple(groups)
 
 
+def brief(seconds: float) -> str:
+    """A duration in one unit, at most six cells below a hundred days: `412 ms`, `1.2 s`, `3 min`, `5 h`."""
+    if seconds < 60:
+        return duration(seconds)
+    return duration(
+        seconds // 60 * 60
+        if seconds < 3600
+        else seconds // 3600 * 3600
+        if seconds < 86400
+        else seconds // 86400 * 86400
+    )
+
+
 def execution_row(execution: Execution) -> Row:
     """One execution as a row of the table."""
-    took = "" if execution.duration_ms is None else duration(execution.duration_ms / 1000)
+    took = "" if execution.duration_ms is None else brief(execution.duration_ms / 1000)
     return Row(
         key=execution.id,
         cells=(

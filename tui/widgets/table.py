@@ -246,7 +246,7 @@ class LineTable(Lines, can_focus=True):
             self.show(self._drawn(width, self._page))
 
     def _drawn(self, width: int, page: int) -> list[Line]:
-        overflow = len(self._listed) > page
+        overflow = len(self._listed) > page and (self.has_focus or not self._tail)
         cells = width - 2 if overflow else width
         widths = self._widths(cells)
         lines: list[Line] = []

@@ -1,0 +1,56 @@
+"""What the screens of one dashboard share: the deck, the store, the clock, and what these say about right now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui.core.deck import Deck
+from tui.core.text import Glyphs
+from tui.store import Connected, Store
+from tui.widgets.band import Band
+from tui.widgets.lines import Groups
+
+STALE_TICKS = 3
+"""Ticks that may be missed before what is shown counts as old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`refresh` in seconds; `now` gives the wall's clock, `monotonic` seconds."""
+
+    deck: Deck
+    store: Store
+    glyphs: Glyphs
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    refresh: float
+    read_only: bool
+
+    def age(self) -> int | None:
+        """Seconds since the last answer when that is too long ago, or when nothing more is coming; else None."""
+        store = self.store
+        if not store.panels_at:
+            return None
+        age = self.monotonic() - store.panels_at
+        late = age > STALE_TICKS * self.refresh + 1
+        return int(age) if late or not isinstance(store.connection, Connected) else None
+
+    def server_time(self) -> datetime | None:
+        """The server's clock now, None before its first answer."""
+        return self.store.server_time(self.monotonic())
+
+    def band(self, tally: Groups = ()) -> Band:
+        """All that the top band is made of."""
+        return Band(
+            bundle=self.deck.bundle,
+            destination=self.deck.destination,
+            connection=self.store.connection,
+            look=self.store.look,
+            age=self.age(),
+            now=self.monotonic(),
+            tally=tally,
+            paused=self.store.paused,
+            read_only=self.read_only,
+        )

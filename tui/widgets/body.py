@@ -1,0 +1,159 @@
+"""The dashboard's panels: all beside each other where there is room, else one of them at a time behind tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from tui.core.check import Check
+from tui.core.checklist import TableSummary
+from tui.core.panels import ErrorsPanel, ExecutionsPanel
+from tui.core.text import Glyphs, count
+from tui.widgets.band import WIDE
+from tui.widgets.checklist import SORTS, Checklist, Checks, Sort, checks_of
+from tui.widgets.errors import Errors
+from tui.widgets.executions import Executions
+from tui.widgets.table import LineTable
+from tui.widgets.tabs import Tab, Tabs
+
+PANELS = ("checklist", "executions", "errors")
+TALL = 28
+ROOMY = 140
+"""Columns from which the checklist can spell its headings out."""
+CHECKS_MIN = 8
+"""Lines that the checks of the marked row keep, frame included."""
+
+
+class Body(Vertical):
+    """The panels. `active` is the one the keys act in."""
+
+    DEFAULT_CSS = "Body { height: 1fr; }"
+
+    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self.tabs = Tabs(glyphs, id="tabs")
+        self.checklist = Checklist(glyphs, id="checklist")
+        self.checks = Checks(glyphs, id="checks")
+        self.executions = Executions(glyphs, id="executions")
+        self.errors = Errors(glyphs, id="errors")
+        self.left, self.right = Vertical(id="left"), Vertical(id="right")
+        self.active = PANELS[0]
+        self._sort: Sort = SORTS[0]
+        self._summaries: tuple[TableSummary, ...] = ()
+        self._look: tuple[Check, ...] = ()
+        self._stale = False
+        self._checklist_height = 0
+
+    def compose(self) -> ComposeResult:
+        """Tabs above two columns; what of it is there at which size is decided in `place`."""
+        yield self.tabs
+        with Horizontal(id="columns"):
+            with self.left:
+                yield self.checklist
+                yield self.checks
+            with self.right:
+                yield self.executions
+                yield self.errors
+
+    @property
+    def table(self) -> LineTable:
+        """The rows of the active panel."""
+        return self._table_of(self.active)
+
+    @property
+    def summary(self) -> TableSummary | None:
+        """The marked row of the checklist."""
+        return self.checklist.summary(self.checklist.table.key)
+
+    def show_checks(
+        self, checks: tuple[Check, ...], summaries: Sequence[TableSummary], *, empty: str, stale: bool
+    ) -> None:
+        """Show a look's checks; `empty` is what stands there before the first look."""
+        self._look, self._summaries, self._stale = checks, tuple(summaries), stale
+        roomy = self.screen.size.width >= ROOMY
+        self.checklist.show(self._summaries, self._sort, empty=empty, stale=stale, roomy=roomy)
+        self._fit_checklist()
+        self._show_marked()
+
+    def show_executions(self, panel: ExecutionsPanel | None, *, stale: bool) -> None:
+        """Show the executions."""
+        self.executions.show(panel, stale=stale)
+
+    def show_errors(self, panel: ErrorsPanel | None, *, now: datetime | None, stale: bool) -> None:
+        """Show the errors; `now` is the server's clock."""
+        self.errors.show(panel, now=now, stale=stale)
+
+    def show_tabs(self, errors: int) -> None:
+        """Show the tabs with what is bad behind them."""
+        failing = sum(summary.problems > 0 for summary in self._summaries)
+        self.tabs.put(
+            (
+                Tab("checklist", "Checklist", f"{self._glyphs.bad}{failing}" if failing else "", "bad"),
+                Tab("executions", "Executions"),
+                Tab("errors", "Errors", count(errors) if errors else "", "bad"),
+            ),
+            self.active,
+        )
+
+    def sort(self) -> Sort:
+        """Order the checklist otherwise; the marked row stays marked. Returns the order."""
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.show_checks(self._look, self._summaries, empty="", stale=self._stale)
+        return self._sort
+
+    def go(self, panel: str) -> None:
+        """Make a panel the active one, and give it the keys."""
+        self.active = panel
+        self.place()
+        self.table.focus()
+
+    def step(self, step: int) -> None:
+        """Go to the next panel or the one before."""
+        self.go(PANELS[(PANELS.index(self.active) + step) % len(PANELS)])
+
+    def follow_focus(self) -> bool:
+        """Make the panel that has the keys the active one. Returns whether it is another."""
+        for panel in PANELS:
+            if self._table_of(panel).has_focus and panel != self.active:
+                self.active = panel
+                return True
+        return False
+
+    def place(self) -> None:
+        """Narrow: only the active panel is there. Wide: all are, and the marked row's checks where they fit."""
+        size = self.screen.size
+        wide = size.width >= WIDE
+        self.left.display = wide or self.active == "checklist"
+        self.right.display = wide or self.active != "checklist"
+        self.executions.display = wide or self.active == "executions"
+        self.errors.display = wide or self.active == "errors"
+        self.checks.display = wide and size.height >= TALL
+        if not self.checks.display:
+            self._checklist_height = 0
+            self.checklist.styles.height = "1fr"
+
+    def on_line_table_moved(self, event: LineTable.Moved) -> None:
+        """The checks follow the checklist's cursor."""
+        if event.table is self.checklist.table:
+            self._show_marked()
+
+    def _show_marked(self) -> None:
+        summary = self.summary
+        if summary is not None:
+            self.checks.show(summary.name, checks_of(self._look, summary), stale=self._stale)
+
+    def _fit_checklist(self) -> None:
+        """Give the checklist the height of its rows while the checks below it keep a few lines."""
+        height = min(len(self._summaries) + 3, self.left.size.height - CHECKS_MIN)
+        if self.checks.display and height != self._checklist_height and height > CHECKS_MIN:
+            self._checklist_height = height
+            self.checklist.styles.height = height
+
+    def _table_of(self, panel: str) -> LineTable:
+        if panel == "executions":
+            return self.executions.table
+        return self.errors.table if panel == "errors" else self.checklist.table
