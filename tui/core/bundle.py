@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from tui.core.expectation import Expectation
+from tui.core.isolation_spec import IsolationSpec, flaws
 from tui.core.statements import Statement, check_script, split
 
 MANIFEST = "bundle.toml"
@@ -104,6 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patch: str = "PATCH.sql"
     rollback: str = "ROLLBACK.sql"
     expected: str = "expected.toml"
+    isolation: str = ""
     prerequisites: Prerequisites = Prerequisites()
     counts: tuple[CountQuery, ...] = ()
     panels: tuple[Panel, ...] = ()
@@ -131,6 +133,7 @@ class Bundle:
     queries: Mapping[str, str]
     checksum: str
     digest: str
+    isolation: IsolationSpec | None = None
 
     @property
     def name(self) -> str:
@@ -159,7 +162,11 @@ def load(files: Mapping[str, str]) -> Bundle:
     wanted += [file for panel in manifest.panels for source in panel.sources for file in source.files()]
     _check_panels(manifest)
     patch_text = _text(files, manifest.patch)
-    deciding = (patch_text, _text(files, manifest.rollback), _text(files, manifest.expected))
+    deciding = [patch_text, _text(files, manifest.rollback), _text(files, manifest.expected)]
+    isolation = None
+    if manifest.isolation:
+        isolation = _isolation(files, manifest.isolation, expectation)
+        deciding.append(_text(files, manifest.isolation))
     return Bundle(
         manifest=manifest,
         patch=_script(manifest.patch, patch_text),
@@ -168,6 +175,7 @@ def load(files: Mapping[str, str]) -> Bundle:
         queries={file: _text(files, file) for file in wanted},
         checksum=hashlib.sha256(patch_text.encode()).hexdigest(),
         digest=hashlib.sha256("\0".join(deciding).encode()).hexdigest(),
+        isolation=isolation,
     )
 
 
@@ -176,6 +184,13 @@ def _text(files: Mapping[str, str], name: str) -> str:
         return files[name]
     except KeyError:
         raise BundleError(name, f"not found in the bundle; {MANIFEST} names it or every bundle has it") from None
+
+
+def _isolation(files: Mapping[str, str], name: str, expectation: Expectation) -> IsolationSpec:
+    spec = _decode(files, name, IsolationSpec)
+    for path, reason in flaws(spec, expectation):
+        raise BundleError(name, f"{reason} at {path.removeprefix('$.')}", _line_of(_text(files, name), path))
+    return spec
 
 
 T = TypeVar("T")
