@@ -64,6 +64,8 @@ def look(catalog: Catalog | None = None, *runs: RunRecord) -> Look:
 
 CHANGES = (
     Change("created", "table public.a"),
+    Change("created", "column public.a.id"),
+    Change("created", "policy a_read on public.a"),
     Change("altered", "grant on public.b", "select", "select, insert"),
     Change("dropped", "policy old on public.b", "FOR ALL USING (true)", ""),
     Change("unchanged", "schema public", "x", "x"),
@@ -103,7 +105,7 @@ def test_a_committed_run_says_all_that_is_asked_of_a_report() -> None:
         "| run | `run-7` |",
         "| statements | 2 of 2 |",
         "| locks held | 600 ms on 1 existing table: `public.b` |",
-        "### created: 1\n\n- `table public.a`",
+        "### created: 3\n\n- `public.a`\n  - table\n  - 1 column: `id`\n  - 1 policy: `a_read`",
         "### altered: 1\n\n- `grant on public.b`\n  - was `select`\n  - is `select, insert`",
         "### dropped: 1\n\n- `policy old on public.b`\n  - was `FOR ALL USING (true)`",
         "Unchanged: 1 objects.",
@@ -122,7 +124,7 @@ def test_a_committed_run_says_all_that_is_asked_of_a_report() -> None:
 def test_what_was_undone_is_not_reported_as_done(outcome: Outcome) -> None:
     undone = report(outcome, after=look(), verified=())
     text = markdown(undone)
-    assert "table public.a" not in text
+    assert "`public.a`" not in text
     assert "Nothing" in text
     assert "The way back" not in text
     assert "Regenerate" not in text, "what is to be done after it is not to be done"
@@ -134,7 +136,7 @@ def test_what_was_undone_is_not_reported_as_done(outcome: Outcome) -> None:
 def test_an_unknown_outcome_is_never_a_committed_one() -> None:
     text = markdown(report(Outcome.UNKNOWN, after=None, verified=()))
     assert text.startswith("# OUTCOME NOT KNOWN")
-    assert "### created (if it was committed): 1" in text
+    assert "### created (if it was committed): 3" in text
     assert document(report(Outcome.UNKNOWN, after=None))["verdict"] is None
 
 
@@ -159,7 +161,7 @@ def test_a_rehearsal_says_what_would_be() -> None:
     rehearsed = report(Outcome.REHEARSED, plan=Plan(bundle(), rehearse=True), rehearsal="", after=look())
     text = markdown(rehearsed)
     assert "# Rehearsed: rehearse apply teams 2026" in text
-    assert "### Would be created: 1" in text
+    assert "### Would be created: 3" in text
     assert rehearsed.record is None
 
 

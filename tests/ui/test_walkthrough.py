@@ -18,7 +18,7 @@ from tui import report_files
 from tui.app import PatchdeckApp
 from tui.core.bundle import Bundle, Script
 from tui.core.catalog import Catalog, Policy, Table
-from tui.core.deck import Control, Destination, Problem
+from tui.core.deck import Control, Deck, Destination, Problem
 from tui.core.look import Look
 from tui.core.plan import Count, PlanItem, Preview
 from tui.core.preflight import PreflightCheck
@@ -202,7 +202,7 @@ class Walker:
 
 @asynccontextmanager
 async def walking(
-    deck: ScriptedDeck,
+    deck: Deck,
     action: Action = "apply",
     size: tuple[int, int] = (80, 24),
     before: Look | None = None,
@@ -392,7 +392,7 @@ async def test_a_failing_statement_is_named_with_its_place(size: tuple[int, int]
         await walker.sees("enter rehearses; x goes on without a rehearsal")
         assert walker.screen.step.name == "Rehearsal"
         deck.scripts = [works]
-        await walker.press("r")
+        await walker.press("enter")
         await walker.sees("IT WILL WORK")
 
 
@@ -550,6 +550,7 @@ async def test_the_right_name_puts_the_button_on_and_leaves_the_keys_where_they_
         assert focused.id == "confirm-name", "a dangerous button never has the keys by default"
         await walker.press(*"postgres")
         assert not walker.screen.query_one("#confirm-go").disabled
+        await walker.sees("enter runs it for real")
         assert walker.app.focused is focused
         deck.look_now = look()
         await walker.pilot.click("#confirm-go")

@@ -177,11 +177,37 @@ def _changes(report: Report) -> list[str]:
             lines += [f"Unchanged: {count(len(found))} objects.", ""]
             continue
         lines += [f"### {would}{kind}{maybe}: {count(len(found))}", ""]
-        for change in found:
-            lines.append(f"- {code(change.object)}")
-            lines += [f"  - was {code(change.before)}"] if change.before and kind != "created" else []
-            lines += [f"  - is {code(change.after)}"] if change.after and kind == "altered" else []
+        lines += _created(found) if kind == "created" else _definitions(found)
         lines.append("")
+    return lines
+
+
+def _created(changes: Iterable[Change]) -> list[str]:
+    """What was created, by the table it belongs to: a list of every column would hide what a reader looks for."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for change in changes:
+        kind, _, rest = change.object.partition(" ")
+        name, _, where = rest.partition(" on ")
+        if kind == "column":
+            where, _, name = rest.rpartition(".")
+        places.setdefault(where or rest, {}).setdefault(kind, []).append(name)
+    lines: list[str] = []
+    for place, kinds in places.items():
+        lines.append(f"- {code(place)}")
+        for kind, names in kinds.items():
+            own = names == [place]
+            listed = "" if own else ": " + ", ".join(code(name) for name in names)
+            lines.append(f"  - {cell(kind if own else counted(len(names), kind))}{listed}")
+    return lines
+
+
+def _definitions(changes: Iterable[Change]) -> list[str]:
+    """What was altered or dropped, with what stood there before and what stands there now."""
+    lines: list[str] = []
+    for change in changes:
+        lines.append(f"- {code(change.object)}")
+        lines += [f"  - was {code(change.before)}"] if change.before else []
+        lines += [f"  - is {code(change.after)}"] if change.after else []
     return lines
 
 

@@ -67,6 +67,11 @@ class LeaveQuestion(ModalScreen[bool]):
         Binding("escape,enter,s", "stay", "Stay", tooltip="Back to the run, which goes on"),
     ]
 
+    CSS = """
+    LeaveQuestion { align: center middle; background: $background 60%; }
+    LeaveQuestion #leave { width: 50; height: 4; background: $background; border: round $warning; }
+    """
+
     def __init__(self, committing: bool) -> None:
         super().__init__()
         self._committing = committing
@@ -134,17 +139,18 @@ class WalkthroughScreen(DeckScreen):
     WalkthroughScreen #walk-body { height: 1fr; }
     WalkthroughScreen #walk-rail { width: 28; }
     WalkthroughScreen #walk-step { height: 1; padding: 0 1; }
-    WalkthroughScreen #walk-promise { height: 3; margin-top: 1; }
+    WalkthroughScreen #walk-promise { height: 3; dock: bottom; }
+    WalkthroughScreen #step-text { margin-bottom: 1; }
     WalkthroughScreen.-wide #walk-step { display: none; }
     WalkthroughScreen.-narrow #walk-rail { display: none; }
     WalkthroughScreen.-narrow #walk-frame { border: none; }
-    WalkthroughScreen #confirm { display: none; height: 3; }
+    WalkthroughScreen #confirm { display: none; height: 3; max-height: 3; }
     WalkthroughScreen #confirm-row { height: 1; }
     WalkthroughScreen #confirm-name { width: 1fr; height: 1; border: none; padding: 0 1; background: $deck-cursor; }
-    WalkthroughScreen #confirm-go { width: auto; height: 1; margin-left: 2; }
+    WalkthroughScreen #confirm-go { width: auto; height: 1; margin-left: 2; background: $error; color: $background; }
+    WalkthroughScreen #confirm-go:disabled { background: $deck-bar; color: $deck-dim; text-opacity: 100%; }
+    WalkthroughScreen #confirm-go:focus { text-style: bold reverse; }
     WalkthroughScreen #confirm-asks, WalkthroughScreen #confirm-said { height: 1; }
-    LeaveQuestion { align: center middle; background: $background 60%; }
-    LeaveQuestion #leave { width: 50; height: 6; padding: 0 1; background: $background; border: round $warning; }
     """
 
     def __init__(
@@ -169,6 +175,7 @@ class WalkthroughScreen(DeckScreen):
         self._rail = Lines(id="walk-list")
         self._reader = Reader(glyphs, id="step-text")
         self._frame = Frame("", id="walk-frame")
+        self._column = Vertical()
         self._promise = Lines(id="walk-promise")
         confirm = next(step for step in self.steps if isinstance(step, ConfirmStep))
         self._box = ConfirmBox(confirm)
@@ -185,7 +192,7 @@ class WalkthroughScreen(DeckScreen):
         with Horizontal(id="walk-body"):
             with Frame("Apply" if self.walk.action == "apply" else "Roll back", id="walk-rail"):
                 yield self._rail
-            with self._frame, Vertical():
+            with self._frame, self._column:
                 yield self._reader
                 yield self._box
                 yield self._promise
@@ -232,6 +239,7 @@ class WalkthroughScreen(DeckScreen):
         standing = self.step.standing()
         self._frame.broken(standing.role == "bad")
         self._draw_promise()
+        self._make_room()
         self._reader.read(self.step.write, from_top=from_top)
         self.refresh_footer()
         self.rest()
@@ -275,10 +283,20 @@ class WalkthroughScreen(DeckScreen):
             self._promise.styles.height = len(lines)
         self._promise.show(lines)
 
+    def _make_room(self) -> None:
+        """The text takes what is there; in the confirmation only its own lines, so that the name stands below them."""
+        if not self._box.display:
+            self._reader.styles.height = "1fr"
+            return
+        room = self._column.size.height - self._box.size.height - self._promise.size.height - 1
+        written = len(self.step.write(max(1, self._reader.content_size.width)))
+        self._reader.styles.height = max(1, min(written, room))
+
     def resting_hint(self) -> tuple[str, Role]:
         """Why the next step is not open, when it is not."""
-        reason = self.step.against_next()
-        return (reason, "dim") if reason else ("", "dim")
+        if self._box.display and self.walk.matches(self._box.input.value):
+            return ("enter runs it for real", "warn")
+        return (self.step.against_next(), "dim")
 
     def reason_against(self, action: str) -> str:
         """Why an action does not work now."""
@@ -356,6 +374,11 @@ class WalkthroughScreen(DeckScreen):
     def action_confirm(self) -> None:
         """What enter does in the line that the name is typed into."""
         self._box.confirm()
+
+    def on_confirm_box_typed(self) -> None:
+        """Enter works once the name is right."""
+        self.refresh_footer()
+        self.rest()
 
     def on_confirm_box_confirmed(self, event: ConfirmBox.Confirmed) -> None:
         """The name was right: run."""

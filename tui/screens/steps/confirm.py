@@ -68,7 +68,8 @@ class ConfirmStep(Step):
         lines.append(Line())
         if walk.action == "rollback":
             look = walk.look
-            lines += paragraph(aftermath(plan.bundle, look.catalog if look else None).sentences()[-1], cells, "bad")
+            means = aftermath(plan.bundle, look.catalog if look else None).sentences()[-1]
+            lines += [*paragraph(one_line(means, 1000), cells, "bad"), Line()]
         rehearsal = walk.rehearsal
         if walk.rehearsed == "worked" and rehearsal is not None and rehearsal.end is not None:
             lines += paragraph(
@@ -97,6 +98,9 @@ class NameInput(Input):
 
 class ConfirmBox(Vertical):
     """The line to type in, the button that stays off until the name is right, and what is wrong with it."""
+
+    class Typed(Message):
+        """Another name stands there."""
 
     class Confirmed(Message):
         """The name was typed as it is."""
@@ -147,6 +151,7 @@ class ConfirmBox(Vertical):
         right = self._step.walk.matches(event.value)
         self.button.disabled = not right
         self._said.show((line((f"{self._step.glyphs.ok} that is its name", "ok")),) if right else ())
+        self.post_message(self.Typed())
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The button is the same as enter."""

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from typing import get_args
 
+from rich.cells import cell_len
+
 from tui.core.aftermath import counted
 from tui.core.plan import Count, PlanItem, PlanVerb, Preview
 from tui.core.text import count, fit, fit_right, one_line
-from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, cleaned, heading, paragraph
+from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, behind, cleaned, heading, paragraph
 from tui.theme import Role
 from tui.widgets.checklist import bare
 from tui.widgets.lines import Line, Span, line
@@ -72,8 +74,8 @@ class PlanStep(Step):
             cells,
             "dim",
         )
-        lines += count_lines(asked.answer.counts, cells)
         lines += self._going(asked.answer, "drop", "What is dropped", cells)
+        lines += count_lines(asked.answer.counts, cells)
         lines += self._going(asked.answer, "replace", "What is replaced, as it is now", cells)
         lines += self._by_table(asked.answer.items, cells)
         return lines
@@ -124,11 +126,14 @@ def count_lines(counts: Sequence[Count], cells: int) -> list[Line]:
         lines += [Line(), heading(one_line(title, 200))]
         for row in counts:
             if row.title == title:
-                lines.append(
-                    line(
-                        (fit_right(count(row.rows), COLUMN) + "  ", "strong"),
-                        (one_line(row.label, max(8, cells - COLUMN - 2)), "text"),
-                    )
-                )
-                lines += paragraph(one_line(row.note, 400), cells, "dim", indent=COLUMN + 2) if row.note else []
+                lines += _count(row, cells)
     return lines
+
+
+def _count(row: Count, cells: int) -> list[Line]:
+    """One count; its note behind it where there is room, else below."""
+    label, note = one_line(row.label, 200), one_line(row.note, 400)
+    head: tuple[Span, ...] = ((fit_right(count(row.rows), COLUMN) + "  ", "strong" if row.rows else "dim"),)
+    if COLUMN + 2 + cell_len(label) + 2 + cell_len(note) <= cells:
+        return [line(*head, (label, "text"), (f"  {note}" if note else "", "dim"))]
+    return [*behind(head, label, cells), *(paragraph(note, cells, "dim", indent=COLUMN + 2) if note else [])]

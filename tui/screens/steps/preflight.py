@@ -51,7 +51,7 @@ class PreflightStep(Step):
         if asked.answer is None:
             return "the checks could not be made: r tries again" if asked.problem else "still checking"
         if self.walk.stops:
-            return f"{_number(len(self.walk.stops), 'check')} in the way: mend what is said below it, then r"
+            return f"{_number(len(self.walk.stops), 'check')} in the way: mend it as it says, then press r"
         return ""
 
     def write(self, cells: int) -> list[Line]:

@@ -11,11 +11,11 @@ from tui.core.text import Glyphs, count, duration, one_line
 from tui.screens.steps.step import behind, cleaned, ending_lines, field, hanging, heading, paragraph
 from tui.screens.steps.walk import Run
 from tui.theme import Role
-from tui.widgets.checklist import OUTCOME_WORDS
+from tui.widgets.checklist import OUTCOME_WORDS, bare
 from tui.widgets.lines import Line, Span, justify, line
 
 NOTICES = 5
-"""The newest notices are shown; the report has those that warn."""
+"""Warnings shown, the newest."""
 FAILURES = 30
 QUIET = ("NOTICE", "INFO", "LOG", "DEBUG")
 ONWARD = "enter goes on to the confirmation."
@@ -42,7 +42,7 @@ def run_lines(run: Run, cells: int, glyphs: Glyphs) -> list[Line]:
     if run.control.cancelled:
         word = f"{glyphs.wait} cancelling: everything is being rolled back"
         lines += paragraph(word, cells, "warn!")
-    elif state.phase is Phase.WAITING:
+    elif state.phase is Phase.WAITING or (state.phase is Phase.LOCKING and state.blockers):
         lines += waiting_lines(run.plan, state, cells, glyphs)
     else:
         lines += paragraph(PHASES.get(state.phase, ""), cells, "live")
@@ -67,7 +67,7 @@ def _bar(run: Run, cells: int, glyphs: Glyphs) -> list[Line]:
 def _statement(run: Run, cells: int) -> list[Line]:
     """The statement the server is at, with its place in the file."""
     state, statements = run.state, run.plan.statements
-    if state.phase not in (Phase.LOCKING, Phase.RUNNING) or state.done >= len(statements):
+    if state.phase is not Phase.RUNNING or state.done >= len(statements):
         return []
     statement = statements[state.done]
     place: Span = (f"{one_line(run.plan.file, 40)}:{statement.line}", "dim")
@@ -86,7 +86,7 @@ def waiting_lines(plan: Plan, state: RunState, cells: int, glyphs: Glyphs) -> li
 
 def _blocker(blocker: Blocker, cells: int) -> list[Line]:
     who = one_line(blocker.application or "no application name", 60)
-    since = f"{one_line(blocker.state, 40)}, its transaction began {duration(blocker.age)} ago"
+    since = f"{one_line(blocker.state, 40)}, its transaction began {duration(int(blocker.age))} ago"
     held = f"{one_line(blocker.mode, 40)} on {one_line(blocker.blocks, 120)}"
     lines = behind(((f"  process {blocker.pid}  ", "strong"),), f"{who}, user {one_line(blocker.user, 60)}", cells)
     lines += paragraph(held, cells, "warn", indent=4)
@@ -95,15 +95,21 @@ def _blocker(blocker: Blocker, cells: int) -> list[Line]:
 
 
 def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
-    """The newest notices; what is more than a NOTICE in the careful colour."""
-    if not state.notices:
-        return []
-    more = len(state.notices) - NOTICES
-    lines = [Line(), heading(f"Notices{f', {count(more)} before these' if more > 0 else ''}")]
-    for index, notice in state.notices[-NOTICES:]:
-        role: Role = "dim" if notice.severity in QUIET else "warn"
+    """What is more than a NOTICE, the newest first to go; of the others, which every second run has by the dozen, how
+    many there were and the newest.
+    """
+    loud = [(index, notice) for index, notice in state.notices if notice.severity not in QUIET]
+    quiet = [(index, notice) for index, notice in state.notices if notice.severity in QUIET]
+    lines = [Line()] if state.notices else []
+    if len(loud) > NOTICES:
+        lines += paragraph(f"{counted(len(loud) - NOTICES, 'warning')} before these", cells, "warn")
+    for index, notice in loud[-NOTICES:]:
         head = f"{one_line(notice.severity, 12)} line {plan.statements[index].line}  "
-        lines += hanging((head, role), one_line(notice.message, 300), cells, role)
+        lines += hanging((head, "warn"), one_line(notice.message, 300), cells, "warn")
+    if quiet:
+        index, notice = quiet[-1]
+        said = f"{counted(len(quiet), 'notice')}, the newest: line {plan.statements[index].line}  {notice.message}"
+        lines.append(line((one_line(said, cells), "dim")))
     return lines
 
 
@@ -122,12 +128,24 @@ def end_lines(plan: Plan, state: RunState, end: Finished, cells: int, glyphs: Gl
         said = (one_line(end.reason, 1000), one_line(end.state, 500), one_line(end.next_step, 500))
         lines = [line((f"{mark} {word}", role)), Line(), *ending_lines(("", "text"), *said, cells)]
         lines += field("measured", measured, cells) if measured else []
-    if end.locks:
-        lines += field("locks", ", ".join(one_line(lock, 120) for lock in end.locks), cells)
+    lines += _locks(end, cells)
     if state.failure is not None:
         lines += [Line(), *failure_lines(plan, state.failure, cells)]
     lines += failed_checks(tuple(check for check in state.checks if not check.ok), cells, glyphs)
     return lines + notice_lines(plan, state, cells)
+
+
+def _locks(end: Finished, cells: int) -> list[Line]:
+    """The strong locks that were held, by their mode."""
+    modes: dict[str, list[str]] = {}
+    for lock in end.locks:
+        relation, _, mode = lock.rpartition(" ")
+        modes.setdefault(mode if relation else "", []).append(relation or mode)
+    lines: list[Line] = []
+    for mode, relations in modes.items():
+        names = ", ".join(one_line(bare(relation), 120) for relation in relations)
+        lines += field("" if lines else "locks", f"{one_line(mode, 40)}: {names}" if mode else names, cells, "dim")
+    return lines
 
 
 def _word(plan: Plan, state: RunState, end: Finished) -> tuple[str, Role]:

@@ -51,7 +51,7 @@ class RehearsalStep(Step):
             case "rehearse":
                 return not live and not self.walk.rehearsed
             case "repeat":
-                return not live and run is not None
+                return not live and self.walk.rehearsed == "worked"
             case "skip":
                 return not live and not self.walk.rehearsed
             case "cancel":
