@@ -173,6 +173,26 @@ async def test_a_read_only_look_is_proven_by_what_the_apply_recorded(
     assert (look.verdict.state, look.verdict.healthy) == ("applied", True)
 
 
+async def test_drift_is_told_against_the_last_recorded_run(
+    database: Database, target: Target, session: Session
+) -> None:
+    assert await session.drift() is None
+    await run(target, plan_for(database))
+    drift = await session.drift()
+    assert drift is not None
+    assert (drift.action, drift.operator, drift.same_version, drift.changes) == ("apply", "dana", True, ())
+    async with await psycopg.AsyncConnection.connect(database.dsn, autocommit=True) as somebody:
+        await somebody.execute("alter policy books_read on public.books using (true)")
+        await somebody.execute("drop trigger books_touch on public.books")
+    drift = await session.drift()
+    assert drift is not None
+    assert [(change.kind, change.object) for change in drift.changes] == [
+        ("altered", "policy books_read on public.books"),
+        ("dropped", "trigger books_touch on public.books"),
+    ]
+    assert (await session.look()).verdict.headline == "DRIFTED 2"
+
+
 async def test_a_failing_statement_is_placed_and_everything_is_rolled_back(
     database: Database, target: Target, session: Session
 ) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tui.core.bundle import Bundle
+from tui.core.drift import Drift
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Preview
@@ -104,6 +105,10 @@ class Deck(Protocol):
 
     async def preview(self, plan: Plan) -> Preview:
         """What the plan would do here, nothing executed. Raises Problem."""
+        ...
+
+    async def drift(self) -> Drift | None:
+        """What changed since the last recorded run; None where nothing is recorded. Raises Problem."""
         ...
 
     def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:

@@ -13,9 +13,9 @@ from tui.core.deck import Problem
 from tui.core.run import Outcome, Plan
 from tui.core.text import redact, visible
 from tui.db.journal import Journal
+from tui.db.ledger import RUNS, read_runs
 from tui.db.link import Link
 from tui.db.pipeline import Command, StatementError
-from tui.db.probe import LEDGER, read_ledger
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -108,8 +108,8 @@ async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
         case "in progress":
             return None
     # Too old for the server to remember; the ledger row was written by the transaction itself.
-    replies = await link.batch([Command("begin"), Command(query("ledger_read")), Command(LEDGER), Command("rollback")])
-    recorded = any(run.run_id == run_id for run in read_ledger(replies[2].value))
+    replies = await link.batch([Command("begin"), *RUNS, Command("rollback")])
+    recorded = any(run.run_id == run_id for run in read_runs(replies[2].value))
     return Outcome.COMMITTED if recorded else Outcome.UNKNOWN
 
 

@@ -16,6 +16,7 @@ from tui.core.catalog import Catalog, decode
 from tui.core.expectation import WATCHED_ROLES
 from tui.core.look import RunRecord
 from tui.core.twin import twin_statements
+from tui.db.ledger import RUNS, read_runs
 from tui.db.pipeline import Command, Reply, Row
 from tui.db.queries import query
 
@@ -29,9 +30,6 @@ LOOK_LIMITS = {
 }
 """Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
 name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
-
-LEDGER = "select current_setting('patchdeck.ledger')"
-"""What ledger_read.sql left behind in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,7 @@ def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
         Command("begin" if twin else "begin read only"),
         set_local(LOOK_LIMITS),
         Command(query("server")),
-        Command(query("ledger_read")),
-        Command(LEDGER),
+        *RUNS,
         catalog_command(bundle),
     ]
     if twin:
@@ -84,27 +81,11 @@ def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
     return [*commands, Command("rollback")]
 
 
-def recorded_commands(bundle: Bundle) -> list[Command]:
-    """The batch that reads what an earlier apply recorded, to stand in for the twins on a read-only connection."""
-    return [
-        Command("begin read only"),
-        set_local({**LOOK_LIMITS, "patchdeck.digest": bundle.digest}),
-        Command(query("recorded")),
-        Command("select current_setting('patchdeck.recorded')"),
-        Command("rollback"),
-    ]
-
-
-def read_recorded(replies: Sequence[Reply]) -> Twin | None:
-    """The reply of `recorded_commands` as twins; None when nothing is recorded."""
-    return Twin(decode(replies[3].value), {}) if replies[3].value else None
-
-
 def read_look(replies: Sequence[Reply], *, twin: bool) -> Reading:
     """The replies of `look_commands`, typed."""
     return Reading(
         server=_server(replies[2].rows[0]),
-        runs=read_ledger(replies[4].value),
+        runs=read_runs(replies[4].value),
         catalog=decode(replies[5].value),
         twin=read_twin(replies[6:]) if twin else None,
     )
@@ -134,11 +115,6 @@ def read_twin(replies: Sequence[Reply]) -> Twin:
     """The replies of `twin_commands`, typed."""
     failures = msgspec.json.decode(replies[2].value or "{}", type=dict[str, str])
     return Twin(decode(replies[3].value), failures)
-
-
-def read_ledger(document: str) -> tuple[RunRecord, ...]:
-    """The runs in the JSON of `ledger_read.sql`, newest first; none when there is no ledger."""
-    return msgspec.json.decode(document, type=tuple[RunRecord, ...]) if document else ()
 
 
 def set_local(settings: Mapping[str, str]) -> Command:

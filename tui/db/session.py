@@ -9,6 +9,7 @@ from pathlib import Path
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.deck import Control, Destination
+from tui.core.drift import Drift, changes_since
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Count, Preview, preview
@@ -84,6 +85,23 @@ class Session:
         items = preview(plan.statements, plan.bundle.expectation, look.catalog, plan.action)
         counts = await self._counts(look.catalog) if plan.action == "apply" else ()
         return Preview(items, counts)
+
+    async def drift(self) -> Drift | None:
+        """What changed since the last recorded run; None where nothing is recorded. Raises Problem."""
+        look = await self.look()
+        async with self._look_busy:
+            last = (await self._observer.records(self._looks)).last
+        if last is None:
+            return None
+        return Drift(
+            run_id=last.run_id,
+            action=last.action,
+            mode=last.mode,
+            operator=visible(last.operator),
+            finished_at=last.finished_at,
+            same_version=last.server_number == look.server.version,
+            changes=changes_since(last.surface_after, look.catalog),
+        )
 
     async def ping(self, times: int = 3) -> list[float]:
         """Seconds of `times` round trips with a trivial statement. Raises Problem."""

@@ -12,9 +12,10 @@ from tui.core.look import Look, PoolerMode, Server
 from tui.core.preflight import Facts, decode_facts, facts_request
 from tui.core.surface import digest
 from tui.core.verdict import judge
+from tui.db.ledger import Records, read_records, record_commands
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, Reply, StatementError
-from tui.db.probe import Reading, ServerFacts, Twin, look_commands, read_look, read_recorded, recorded_commands
+from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -51,7 +52,7 @@ class Observer:
             self.keep(reading.twin, reading.catalog)
         if self.twin is None or (self.twin.failures and not self.twin.catalog.tables):
             # Making twins takes a transaction that may write: else what an apply recorded stands in for them.
-            self.twin = read_recorded(await self._batch(link, recorded_commands(self._bundle))) or self.twin
+            self.twin = await self._recorded(link, reading.server) or self.twin
         return Sight(self._judge(link, reading), found, reading.server.pid)
 
     def keep(self, twin: Twin, of: Catalog) -> None:
@@ -76,6 +77,18 @@ class Observer:
         replies = await self._batch(link, commands)
         found = decode_facts(replies.pop(6).value) if facts else None
         return read_look(replies, twin=twin), found
+
+    async def records(self, link: Link) -> Records:
+        """What the ledger recorded of this bundle. Raises Problem."""
+        commands = [Command("begin read only"), set_local(LOOK_LIMITS), *record_commands(self._bundle)]
+        return read_records((await self._batch(link, [*commands, Command("rollback")]))[:-1])
+
+    async def _recorded(self, link: Link, server: ServerFacts) -> Twin | None:
+        """The catalog an apply of this very bundle recorded on this server version: it passed every check then."""
+        apply = (await self.records(link)).apply
+        if apply is None or apply.digest != self._bundle.digest or apply.server_number != server.version:
+            return None
+        return Twin(apply.surface_after, {})
 
     async def _batch(self, link: Link, commands: list[Command]) -> list[Reply]:
         try:

@@ -29,23 +29,43 @@ relation_grants as materialized (
     select r.oid,
            json_agg(json_build_object(
                'grantee', case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee) end,
-               'privilege', g.privilege_type, 'grantable', nullif(g.is_grantable, false), 'column', g.attname)
+               'privilege', g.privilege_type, 'grantable', nullif(g.is_grantable, false), 'column', g.attname,
+               'grantor', g.grantor)
                order by case g.grantee when 0 then 'public' else pg_get_userbyid(g.grantee) end,
                         g.attname nulls first, g.privilege_type) as grants
       from relations r
       cross join lateral (
-          -- The same privilege given by two grantors is one right.
-          select e.grantee, e.privilege_type, bool_or(e.is_grantable) as is_grantable, null::name as attname
+          -- The same privilege given by two grantors is one right; one that is not the owner is told.
+          select e.grantee, e.privilege_type, bool_or(e.is_grantable) as is_grantable, null::name as attname,
+                 min(pg_get_userbyid(e.grantor)::text) filter (where e.grantor <> r.relowner) as grantor
             from aclexplode(coalesce(r.relacl, acldefault('r', r.relowner))) e
            group by e.grantee, e.privilege_type
           union all
-          select e.grantee, e.privilege_type, bool_or(e.is_grantable), a.attname
+          select e.grantee, e.privilege_type, bool_or(e.is_grantable), a.attname,
+                 min(pg_get_userbyid(e.grantor)::text) filter (where e.grantor <> r.relowner)
             from pg_catalog.pg_attribute a
             cross join lateral aclexplode(a.attacl) e
            where a.attrelid = r.oid and a.attacl is not null and not a.attisdropped
            group by e.grantee, e.privilege_type, a.attname
       ) g
      where g.grantee <> r.relowner and not r.twin
+     group by r.oid
+),
+relation_triggers as materialized (
+    select r.oid,
+           json_agg(json_build_object(
+               'name', t.tgname,
+               'definition', coalesce(substr(
+                   pg_get_triggerdef(t.oid),
+                   length('CREATE TRIGGER ' || quote_ident(t.tgname))
+                   + case when t.tgconstraint = 0 then 2 else length('CONSTRAINT ') + 2 end), ''),
+               'constraint', nullif(t.tgconstraint <> 0, false),
+               'enabled', case t.tgenabled when 'O' then 'origin' when 'D' then 'disabled'
+                                           when 'R' then 'replica' else 'always' end,
+               'comment', obj_description(t.oid, 'pg_trigger'))
+               order by t.tgname) as triggers
+      from relations r
+      join pg_catalog.pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
      group by r.oid
 ),
 table_parts as (
@@ -71,7 +91,8 @@ table_parts as (
                        'not_null', a.attnotnull,
                        'default', pg_get_expr(d.adbin, d.adrelid),
                        'identity', nullif(a.attidentity, ''),
-                       'generated', nullif(a.attgenerated, ''))
+                       'generated', nullif(a.attgenerated, ''),
+                       'comment', col_description(r.oid, a.attnum))
                        order by a.attnum)
               from pg_catalog.pg_attribute a
               left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -115,22 +136,12 @@ table_parts as (
                        order by p.polname)
               from pg_catalog.pg_policy p
              where p.polrelid = r.oid), '[]'),
-        'triggers', coalesce((
-            select json_agg(json_build_object(
-                       'name', t.tgname,
-                       'definition', coalesce(substr(
-                           pg_get_triggerdef(t.oid),
-                           length('CREATE TRIGGER ' || quote_ident(t.tgname))
-                           + case when t.tgconstraint = 0 then 2 else length('CONSTRAINT ') + 2 end), ''),
-                       'enabled', case t.tgenabled when 'O' then 'origin' when 'D' then 'disabled'
-                                                   when 'R' then 'replica' else 'always' end)
-                       order by t.tgname)
-              from pg_catalog.pg_trigger t
-             where t.tgrelid = r.oid and not t.tgisinternal), '[]'),
+        'triggers', coalesce(t.triggers, '[]'),
         'grants', coalesce(g.grants, '[]')
     ) as body
       from relations r
       left join relation_grants g on g.oid = r.oid
+      left join relation_triggers t on t.oid = r.oid
      where r.relkind in ('r', 'p')
 ),
 view_parts as (
@@ -142,10 +153,25 @@ view_parts as (
         'definition', coalesce(pg_get_viewdef(r.oid), ''),
         'options', coalesce(to_json(r.reloptions), '[]'),
         'grants', coalesce(g.grants, '[]'),
-        'comment', obj_description(r.oid, 'pg_class')
+        'comment', obj_description(r.oid, 'pg_class'),
+        'usable', pg_has_role(r.relowner, 'USAGE'),
+        'materialized', nullif(r.relkind = 'm', false),
+        'acl_default', nullif(r.relacl is null, false),
+        'triggers', t.triggers,
+        'rules', (select json_agg(pg_get_ruledef(w.oid) order by w.rulename) from pg_catalog.pg_rewrite w
+                   where w.ev_class = r.oid and w.rulename <> '_RETURN'),
+        'column_comments', (select json_object_agg(a.attname, d.text order by a.attnum)
+                              from pg_catalog.pg_attribute a
+                              cross join lateral col_description(r.oid, a.attnum) as d (text)
+                             where a.attrelid = r.oid and a.attnum > 0 and d.text is not null),
+        'column_defaults', (select json_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid) order by a.attnum)
+                              from pg_catalog.pg_attrdef d
+                              join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+                             where d.adrelid = r.oid)
     ) as body
       from relations r
       left join relation_grants g on g.oid = r.oid
+      left join relation_triggers t on t.oid = r.oid
      where r.relkind in ('v', 'm')
 ),
 -- A trigger of a twin says `ON pg_temp.name`.
@@ -178,7 +204,20 @@ function_bodies as (
                       from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
                      where e.privilege_type = 'EXECUTE') as h (role)
              where h.role in (select json_array_elements_text(a.what -> 'roles'))), '[]'),
-        'comment', obj_description(p.oid, 'pg_proc')
+        'comment', obj_description(p.oid, 'pg_proc'),
+        'usable', pg_has_role(p.proowner, 'USAGE'),
+        'definition', pg_get_functiondef(p.oid),
+        'acl_default', nullif(p.proacl is null, false),
+        'grants', (
+            select json_agg(json_build_object('grantee', g.role, 'privilege', g.privilege_type,
+                                              'grantable', nullif(g.grantable, false), 'grantor', g.grantor)
+                            order by g.role)
+              from (select case e.grantee when 0 then 'public' else pg_get_userbyid(e.grantee) end as role,
+                           e.privilege_type, bool_or(e.is_grantable) as grantable,
+                           min(pg_get_userbyid(e.grantor)::text) filter (where e.grantor <> p.proowner) as grantor
+                      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
+                     where e.grantee <> p.proowner
+                     group by e.grantee, e.privilege_type) g)
     ) as body
       from asked a
       cross join lateral json_array_elements_text(a.what -> 'functions') as f (called)
@@ -198,21 +237,24 @@ publication_bodies as (
     select b.pubname, json_build_object(
         'name', b.pubname,
         'all_tables', b.puballtables,
+        'owner', pg_get_userbyid(b.pubowner),
+        'usable', pg_has_role(b.pubowner, 'USAGE'),
         'tables', coalesce((
-            select json_agg(json_build_object('table', m.table, 'columns', m.columns, 'where', m.filter)
+            select json_agg(json_build_object('table', m.table, 'columns', m.columns, 'where', m.filter,
+                                              'whole_schema', nullif(m.whole_schema, false))
                             order by m.table collate "C")
               from (
                   select n.nspname || '.' || c.relname as table,
                          coalesce((select json_agg(x.attname order by x.attnum) from pg_catalog.pg_attribute x
                                     where x.attrelid = c.oid and x.attnum = any (e.prattrs)), '[]') as columns,
-                         pg_get_expr(e.prqual, e.prrelid) as filter
+                         pg_get_expr(e.prqual, e.prrelid) as filter, false as whole_schema
                     from pg_catalog.pg_publication_rel e
                     join pg_catalog.pg_class c on c.oid = e.prrelid
                     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                    where e.prpubid = b.oid
                   union all
                   -- FOR TABLES IN SCHEMA: of such a schema only what was asked for is listed.
-                  select r.called, '[]'::json, null
+                  select r.called, '[]'::json, null, true
                     from pg_catalog.pg_publication_namespace s
                     join pg_catalog.pg_namespace n on n.oid = s.pnnspid
                     join relations r on r.schema = n.nspname and r.relkind in ('r', 'p')
@@ -229,6 +271,7 @@ schema_bodies as (
     select n.nspname, json_build_object(
         'name', n.nspname,
         'owner', pg_get_userbyid(n.nspowner),
+        'usable', pg_has_role(n.nspowner, 'USAGE'),
         'usage', coalesce((
             select json_agg(h.role order by h.role)
               from (select distinct case e.grantee when 0 then 'public' else pg_get_userbyid(e.grantee) end

@@ -1,6 +1,6 @@
--- The catalog recorded by the newest apply of this very bundle on this very server version, as JSON in
--- patchdeck.recorded; '' where there is none. It passed every check before it was committed, so it can stand in for the
--- twins where none can be made (decision 27). The caller puts the bundle's digest into patchdeck.digest.
+-- What the ledger keeps of the newest apply and of the newest run of a bundle, as JSON {"apply": ..., "last": ...} in
+-- patchdeck.recorded; '' where there is no ledger or no right to read it. The caller puts the bundle's name into
+-- patchdeck.bundle.
 do $$
 declare
     ledger oid := (
@@ -9,19 +9,20 @@ declare
           join pg_catalog.pg_namespace n on n.oid = c.relnamespace
          where n.nspname = 'patchdeck' and c.relname = 'runs'
            and pg_catalog.has_schema_privilege(n.oid, 'USAGE') and pg_catalog.has_table_privilege(c.oid, 'SELECT'));
-    surface text;
+    recorded text := '';
 begin
     if ledger is not null then
         execute $read$
-            select r.surface_after::text
-              from patchdeck.runs r
-             where r.action = 'apply' and r.outcome = 'committed'
-               and r.digest = current_setting('patchdeck.digest')
-               and r.server_version = current_setting('server_version')
-             order by r.finished_at desc
-             limit 1
-        $read$ into surface;
+            with committed as (
+                select *
+                  from patchdeck.runs
+                 where bundle = current_setting('patchdeck.bundle') and outcome = 'committed'
+            )
+            select jsonb_build_object(
+                'apply', (select to_jsonb(r) from committed r where action = 'apply' order by finished_at desc limit 1),
+                'last', (select to_jsonb(r) from committed r order by finished_at desc limit 1))::text
+        $read$ into recorded;
     end if;
-    perform pg_catalog.set_config('patchdeck.recorded', coalesce(surface, ''), true);
+    perform pg_catalog.set_config('patchdeck.recorded', recorded, true);
 end
 $$

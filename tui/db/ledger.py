@@ -1,0 +1,66 @@
+"""The run in the database: what the ledger `patchdeck.runs` says of earlier runs of a bundle (decision 23)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tui.core.bundle import Bundle
+from tui.core.catalog import Catalog
+from tui.core.look import RunRecord
+from tui.db.pipeline import Command, Reply
+from tui.db.queries import query
+
+RUNS = (Command(query("ledger_read")), Command("select current_setting('patchdeck.ledger')"))
+"""Reads the newest runs; the second reply is for `read_runs`. For a transaction that is open already."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One run as the ledger keeps it, with the catalog before its first statement and after its last.
+
+    `digest` is that of the whole bundle it ran from, `server_version` that of the server whose deparser wrote the
+    catalogs: on another version the same definition may be worded differently.
+    """
+
+    run_id: str
+    action: str
+    mode: str
+    operator: str
+    finished_at: str
+    digest: str
+    server_version: str
+    surface_before: Catalog
+    surface_after: Catalog
+
+    @property
+    def server_number(self) -> str:
+        """The version without what a distribution adds to it: `15.18` of `15.18 (Debian 15.18-0+deb12u1)`."""
+        return self.server_version.partition(" ")[0]
+
+
+class Records(msgspec.Struct, frozen=True):
+    """The newest committed apply of a bundle, and its newest committed run of any kind; None where there is none."""
+
+    apply: Recorded | None = None
+    last: Recorded | None = None
+
+
+def read_runs(document: str) -> tuple[RunRecord, ...]:
+    """The runs in the JSON of `ledger_read.sql`, newest first; none when there is no ledger."""
+    return msgspec.json.decode(document, type=tuple[RunRecord, ...]) if document else ()
+
+
+def record_commands(bundle: Bundle) -> list[Command]:
+    """Reads what was recorded of `bundle`, in a transaction that is open already; the replies are for `read_records`."""
+    return [
+        Command("select set_config('patchdeck.bundle', $1, true)", (bundle.name,)),
+        Command(query("recorded")),
+        Command("select current_setting('patchdeck.recorded')"),
+    ]
+
+
+def read_records(replies: Sequence[Reply]) -> Records:
+    """The replies of `record_commands`, typed; nothing recorded where there is no ledger."""
+    document = replies[-1].value
+    return msgspec.json.decode(document, type=Records) if document else Records()
