@@ -26,6 +26,7 @@ class Column(msgspec.Struct, frozen=True):
     default: str | None = None
     identity: str = ""
     generated: str = ""
+    comment: str | None = None
 
 
 class Constraint(msgspec.Struct, frozen=True):
@@ -61,21 +62,27 @@ class Policy(msgspec.Struct, frozen=True):
 
 class Trigger(msgspec.Struct, frozen=True):
     """A user trigger; `definition` is pg_get_triggerdef from the timing word on, e.g. `BEFORE UPDATE ON s.t FOR EACH
-    ROW ...`.
+    ROW ...`; `constraint` whether it is a constraint trigger.
     """
 
     name: str
     definition: str
     enabled: TriggerState = "origin"
+    constraint: bool = False
+    comment: str | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """One privilege one grantee holds; `grantee` is `public` for PUBLIC; `column` is None for the whole object."""
+    """One privilege one grantee holds; `grantee` is `public` for PUBLIC; `column` is None for the whole object.
+
+    `grantor` is who gave it, None when the owner did. The owner's own rights are not listed.
+    """
 
     grantee: str
     privilege: str
     grantable: bool = False
     column: str | None = None
+    grantor: str | None = None
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -83,7 +90,8 @@ class Table(msgspec.Struct, frozen=True):
 
     `rows` is the planner's estimate (pg_class.reltuples, -1 when never analysed), `bytes` its size on disk as
     pg_class estimates it (an exact one would wait behind an ACCESS EXCLUSIVE lock).
-    `usable` says whether the connected role owns it, directly or through membership.
+    `usable` says whether the connected role owns it, directly or through membership; it means the same everywhere.
+    `acl_default` says that no right on it was ever written down: what holds is the server's default.
     """
 
     name: str
@@ -104,7 +112,10 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """A view; `definition` as pg_get_viewdef prints it."""
+    """A view; `definition` as pg_get_viewdef prints it, `rules` each as pg_get_ruledef does.
+
+    `column_comments` and `column_defaults` are by column, for those that have one.
+    """
 
     name: str
     owner: str
@@ -113,10 +124,21 @@ class View(msgspec.Struct, frozen=True):
     options: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
     comment: str | None = None
+    usable: bool = True
+    materialized: bool = False
+    acl_default: bool = False
+    triggers: tuple[Trigger, ...] = ()
+    rules: tuple[str, ...] = ()
+    column_comments: dict[str, str] = {}
+    column_defaults: dict[str, str] = {}
 
 
 class Function(msgspec.Struct, frozen=True):
-    """A function; `name` carries its identity arguments, e.g. `public.touch()`; `body` is pg_proc.prosrc."""
+    """A function; `name` carries its identity arguments, e.g. `public.touch()`; `body` is pg_proc.prosrc.
+
+    `execute` names those of the watched roles that may run it, `grants` is everybody's right; `definition` is what
+    pg_get_functiondef prints.
+    """
 
     name: str
     owner: str
@@ -128,14 +150,22 @@ class Function(msgspec.Struct, frozen=True):
     config: tuple[str, ...] = ()
     execute: tuple[str, ...] = ()
     comment: str | None = None
+    usable: bool = True
+    definition: str = ""
+    acl_default: bool = False
+    grants: tuple[Grant, ...] = ()
 
 
 class PublishedTable(msgspec.Struct, frozen=True):
-    """A table's entry in a publication, with its column list and row filter when it has them."""
+    """A table's entry in a publication, with its column list and row filter when it has them.
+
+    `whole_schema`: it has no entry of its own, the publication is FOR TABLES IN SCHEMA.
+    """
 
     table: str
     columns: tuple[str, ...] = ()
     where: str | None = None
+    whole_schema: bool = False
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -144,6 +174,8 @@ class Publication(msgspec.Struct, frozen=True):
     name: str
     all_tables: bool
     tables: tuple[PublishedTable, ...] = ()
+    owner: str = ""
+    usable: bool = True
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -152,6 +184,7 @@ class Schema(msgspec.Struct, frozen=True):
     name: str
     owner: str
     usage: tuple[str, ...] = ()
+    usable: bool = True
 
 
 class Catalog(msgspec.Struct, frozen=True):

@@ -73,7 +73,7 @@ def _table(table: Table) -> Iterator[tuple[str, str]]:
     flags += " default acl" if table.acl_default else ""
     yield f"table {name}", f"owner {table.owner}{flags}{_comment(table.comment)}"
     for column in table.columns:
-        yield f"column {name}.{column.name}", column_text(column)
+        yield f"column {name}.{column.name}", column_text(column) + _comment(column.comment)
     for constraint in table.constraints:
         state = "" if constraint.validated else " [not validated]"
         yield f"constraint {constraint.name} on {name}", constraint.definition + state
@@ -82,14 +82,19 @@ def _table(table: Table) -> Iterator[tuple[str, str]]:
     for policy in table.policies:
         yield f"policy {policy.name} on {name}", policy_text(policy) + _comment(policy.comment)
     for trigger in table.triggers:
-        yield f"trigger {trigger.name} on {name}", trigger_text(trigger)
+        yield f"trigger {trigger.name} on {name}", trigger_text(trigger) + _comment(trigger.comment)
     yield from _grants(name, table.grants)
 
 
 def _view(view: View) -> Iterator[tuple[str, str]]:
     options = f" with ({', '.join(sorted(view.options))})" if view.options else ""
     head = f"owner {view.owner} columns {', '.join(view.columns)}{options}"
-    yield f"view {view.name}", f"{head} as {tidy(view.definition)}{_comment(view.comment)}"
+    tail = "".join(f" {column} default {default}" for column, default in sorted(view.column_defaults.items()))
+    tail += "".join(f" {column}{_comment(comment)}" for column, comment in sorted(view.column_comments.items()))
+    tail += "".join(f" {tidy(rule)}" for rule in view.rules)
+    yield f"view {view.name}", f"{head} as {tidy(view.definition)}{_comment(view.comment)}{tail}"
+    for trigger in view.triggers:
+        yield f"trigger {trigger.name} on {view.name}", trigger_text(trigger) + _comment(trigger.comment)
     yield from _grants(view.name, view.grants)
 
 
@@ -107,6 +112,11 @@ def _function(function: Function) -> str:
     definer = " security definer" if function.security_definer else ""
     config = "".join(f" set {setting}" for setting in sorted(function.config))
     execute = ", ".join(sorted(function.execute)) or "nobody"
+    if function.definition:
+        held = sorted(grant.grantee + (" with grant option" if grant.grantable else "") for grant in function.grants)
+        execute = ", ".join(held) or "nobody"
+        said = f"owner {function.owner} execute {execute}{_comment(function.comment)}"
+        return f"{said} as {function.definition!r}"
     return (
         f"owner {function.owner} returns {function.returns} language {function.language} {function.volatility}{definer}"
         f"{config} execute {execute}{_comment(function.comment)} as {function.body!r}"
@@ -114,10 +124,12 @@ def _function(function: Function) -> str:
 
 
 def _publication(publication: Publication) -> Iterator[tuple[str, str]]:
-    yield f"publication {publication.name}", "for all tables" if publication.all_tables else "for its tables"
+    owner = f"owner {publication.owner} " if publication.owner else ""
+    yield f"publication {publication.name}", f"{owner}for {'all' if publication.all_tables else 'its'} tables"
     for entry in publication.tables:
         columns = f" ({', '.join(entry.columns)})" if entry.columns else ""
         where = f" where {entry.where}" if entry.where else ""
+        where += " with its schema" if entry.whole_schema else ""
         yield f"publication {publication.name} on {entry.table}", f"published{columns}{where}"
 
 
