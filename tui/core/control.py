@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tui.core.catalog import Catalog, Table
 from tui.core.expectation import WATCHED_ROLES, Expectation, ExpectedColumn, ExpectedPolicy, ExpectedTable
 from tui.core.isolation_cases import Case, Composer
+from tui.core.isolation_rows import Rows
 from tui.core.isolation_spec import IsolationSpec
 from tui.core.twin import quote_ident, twin_statements
 
@@ -38,11 +39,12 @@ def drill(spec: IsolationSpec, expectation: Expectation, live: Catalog) -> Drill
     if not tables:
         return Drill(reason="none of the tables that the bundle names for it is there")
     relations = {table.name: _twin(table) for table in tables}
-    composer = Composer(spec, expectation, live, relations)
+    rows = Rows(spec, relations)
+    composer = Composer(spec, expectation, live, rows)
     people = [persona for persona in spec.personas if persona.user]
     subjects = [spec.subject(table.name) for table in tables]
     cases = [case for persona in people for subject in subjects for case in composer.rows(persona, subject)]
-    seeds = [seed for seed in composer.seeds() if seed.table in relations]
+    seeds = [seed for seed in rows.seeds() if seed.table in relations]
     making = [*(sql for table in tables for sql in _make(table)), *(sql for seed in seeds for sql in seed.statements)]
     roles = sorted({persona.role for persona in people})
     # Cells that a grant closes stay closed whatever the policies say; all others have to open.

@@ -155,6 +155,21 @@ class IsolationSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.groups.get(name, (name,) if name else ())
 
 
+def scopes(spec: IsolationSpec, persona: Persona, subject: Subject) -> Iterator[tuple[Scope, str, str]]:
+    """(scope, tenant, user) of every kind of row that a persona can meet in a table; the tenant is "" for none."""
+    if persona.own:
+        yield "own", persona.own, persona.user
+    if persona.also:
+        yield "also", persona.also, persona.user
+    if persona.own and "colleague" in subject.may:
+        yield "colleague", persona.own, spec.tenants[persona.own].resident
+    yield "foreign", persona.foreign, spec.tenants[persona.foreign].resident
+    if persona.user and "former" in subject.may:
+        yield "former", persona.foreign, persona.user
+    if persona.user and "unassigned" in subject.may:
+        yield "unassigned", "", persona.user
+
+
 def flaws(spec: IsolationSpec, expectation: Expectation) -> Iterator[tuple[str, str]]:
     """What is wrong with a file of the right shape: (path as msgspec writes it, reason), the first the worst."""
     personas = {persona.name for persona in spec.personas}
@@ -176,6 +191,7 @@ def flaws(spec: IsolationSpec, expectation: Expectation) -> Iterator[tuple[str, 
     for at, subject in enumerate(spec.tables):
         places = _WORDS | set(subjects[:at]) | _users(spec.users)
         yield from _subject(f"$.tables[{at}]", subject, places, who)
+        yield from _rows(f"$.tables[{at}]", spec, subject)
     for at, statement in enumerate(spec.statements):
         where = f"$.statements[{at}]"
         yield from _unknown(where, "persona or group", statement.expect, who)
@@ -196,6 +212,18 @@ def _subject(where: str, subject: Subject, places: set[str], who: set[str]) -> I
         yield from _unknown(where, "persona or group", exemption.personas, who)
         yield from _expected(where, (exemption.expect,))
     yield from _expected(where, (value for rule in subject.parents.values() for value in (rule.api, rule.bypass)))
+
+
+def _rows(where: str, spec: IsolationSpec, subject: Subject) -> Iterator[tuple[str, str]]:
+    """Where rows are listed, each that a case is about must be among them."""
+    made = {(row.get("tenant", ""), row.get("user", "")) for row in subject.rows}
+    for tenant, user in sorted(made):
+        yield from _unknown(where, "tenant", (tenant,), spec.tenants)
+        yield from _unknown(where, "user", (user,), spec.users)
+    for persona in spec.personas if subject.rows else ():
+        for scope, tenant, user in scopes(spec, persona, subject):
+            if (tenant, user) not in made:
+                yield where, f"rows has none of tenant {tenant!r} and user {user!r} ({persona.name}, {scope})"
 
 
 def _unknown(where: str, kind: str, names: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 -- Makes the synthetic rows and tries every case of the setting patchdeck.matrix:
 --   {seed: [{table, sql: [..]}], passes: [{setup: [..], personas: [{role, claims, steps: [{t, s, c, a}]}]}]}
--- t: the table a step is about; s: its statement, null when there is none; c: it answers with a number; a: 1-based, the step of the same persona
+-- t: the table a step is about; s: its statement; c: it answers with a number; a: 1-based, the step of the same persona
 -- that must have been refused (this one has no WHERE).
 -- Leaves {unseeded: {table: reason}, passes: [{error, results: [..]}]} in patchdeck.matrix_result. A result is N and a
 -- number of rows, G (42501, no right), P (42501, row-level security), D (42501 in other words), an SQLSTATE, or X, not run.
@@ -57,7 +57,7 @@ begin
                     for step in
                         select * from pg_catalog.jsonb_to_recordset(persona.steps) as x (t text, s text, c boolean, a int)
                     loop
-                        if step.s is null or unseeded ? step.t or (step.a is not null and own[step.a] not in ('N0', 'G', 'P', 'D')) then
+                        if unseeded ? step.t or (step.a is not null and own[step.a] not in ('N0', 'G', 'P', 'D')) then
                             own := pg_catalog.array_append(own, 'X');
                             continue;
                         end if;
