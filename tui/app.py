@@ -165,6 +165,8 @@ class PatchdeckApp(App[None]):
         if event.state is not WorkerState.ERROR or event.worker.error is None:
             return
         error = event.worker.error
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
         path = record(error)
         text = one_line(redact(f"{type(error).__name__}: {error}"), 200)
         if event.worker.group == "poll":
@@ -191,8 +193,7 @@ class PatchdeckApp(App[None]):
 
     def action_pause(self) -> None:
         """Stop asking, or go on."""
-        self.store.pause(not self.store.paused)
-        self._poller.resume()
+        self._poller.pause(not self.store.paused)
         self._say("paused: space goes on" if self.store.paused else "going on")
 
     def action_help(self) -> None:

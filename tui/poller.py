@@ -1,13 +1,20 @@
-"""The loop that asks the database and puts the answers into the store: look, tick, wait, and reconnect when lost."""
+"""The loop that asks the database and puts the answers into the store: connect, look, tick, and again when it was lost.
+
+Looks and ticks are asked beside each other, so that a slow look never holds up the panels. Each waits after its answer:
+a slow database is never asked the same twice at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from tui.core.deck import Deck, Problem
 from tui.store import AuthFailed, Connected, Notice, Reconnecting, Stopped, Store, lost_line
+
+Question = Literal["look", "tick"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,82 +34,102 @@ class Poller:
     ) -> None:
         self._deck, self._store, self._pace = deck, store, pace
         self._monotonic, self._jitter = monotonic, jitter
-        self._wake = asyncio.Event()
-        self._look_due = True
+        self._retry, self._look_due, self._going = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._going.set()
+        self._trouble: dict[Question, Notice] = {}
 
     def look_now(self) -> None:
-        """Look at the catalog at once."""
-        self._look_due = True
-        self._wake.set()
+        """Look at the catalog at once, also while paused."""
+        self._look_due.set()
 
     def retry_now(self) -> None:
         """Connect at once, whatever was decided to wait for."""
         if not isinstance(self._store.connection, Connected):
             self._store.connecting()
-        self._wake.set()
+        self._retry.set()
 
-    def resume(self) -> None:
-        """Go on after a pause."""
-        self._wake.set()
+    def pause(self, paused: bool) -> None:
+        """Stop asking after the answers that are on their way, or go on."""
+        self._store.pause(paused)
+        if paused:
+            self._going.clear()
+        else:
+            self._going.set()
+            self._look_due.set()
 
     async def run(self) -> None:
-        """Ask until cancelled. The pause comes after the answer: a slow database is never asked twice at once."""
+        """Ask until cancelled. What is not a Problem ends it, as an exception group: a defect of ours."""
         while True:
-            wait = self._wait_before()
-            if wait is None or wait > 0:
-                await self._sleep(wait)
-                continue
-            await self._ask()
-            if isinstance(self._store.connection, Connected):
-                await self._sleep(self._pace.refresh)
+            await self._turn()
+            try:
+                self._store.connected(await self._deck.connect())
+                async with asyncio.TaskGroup() as questions:
+                    questions.create_task(self._looks())
+                    questions.create_task(self._ticks())
+            except* Problem as lost:
+                self._store.failed(_first(lost), self._monotonic(), self._jitter())
+                self._trouble.clear()
+                self._store.tell(None)
 
-    def _wait_before(self) -> float | None:
-        """Seconds until the next question: None waits for the operator."""
-        if self._store.paused and not self._look_due:
-            return None
+    async def _turn(self) -> None:
+        """Until it is time to connect: at once, after the back-off, or when the operator says so."""
+        self._retry.clear()
         match self._store.connection:
             case AuthFailed() | Stopped():
-                return None
+                await self._retry.wait()
             case Reconnecting(next_at=next_at):
-                return next_at - self._monotonic()
-        return 0.0
+                await _wait(self._retry, next_at - self._monotonic())
 
-    async def _ask(self) -> None:
-        store = self._store
+    async def _looks(self) -> None:
+        while True:
+            self._look_due.clear()
+            await self._ask("look", self._look)
+            await _wait(self._look_due, None if self._store.paused else self._pace.look_every)
+
+    async def _ticks(self) -> None:
+        while True:
+            await self._ask("tick", self._tick)
+            await asyncio.sleep(self._pace.refresh)
+            await self._going.wait()
+
+    async def _ask(self, question: Question, answer: Callable[[], Awaitable[None]]) -> None:
+        """Ask; what failed on a line that stands is told until it succeeds. Raises Problem on a lost line."""
         try:
-            if not isinstance(store.connection, Connected):
-                store.connected(await self._deck.connect())
-                self._look_due = True
-        except Problem as problem:
-            store.failed(problem, self._monotonic(), self._jitter())
-            return
-        try:
-            await self._questions()
+            await answer()
         except Problem as problem:
             if lost_line(problem):
-                store.failed(problem, self._monotonic(), self._jitter())
-            else:
-                store.tell(Notice(problem.message, problem.hint))
+                raise
+            self._trouble[question] = Notice(problem.message, problem.hint)
         else:
-            store.tell(None)
+            self._trouble.pop(question, None)
+        self._store.tell(next(iter(self._trouble.values()), None))
 
-    async def _questions(self) -> None:
-        store, now = self._store, self._monotonic
-        if self._look_due or now() - store.look_at >= self._pace.look_every:
-            self._look_due = False
-            look = await self._deck.look()
-            store.put_look(look, now())
-            store.connected(look.server)
+    async def _look(self) -> None:
+        look = await self._deck.look()
+        self._store.put_look(look, self._monotonic())
+        self._store.connected(look.server)
+
+    async def _tick(self) -> None:
         panels = await self._deck.tick(self._pace.window)
         if self._deck.server is not None:
-            store.connected(self._deck.server, panels.rtt)
-        if store.put_panels(panels, now()):
-            self.look_now()
+            self._store.connected(self._deck.server, panels.rtt)
+        if self._store.put_panels(panels, self._monotonic()):
+            # What a panel reads from has changed, hence the catalog.
+            self._look_due.set()
 
-    async def _sleep(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
+
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
+    """Until the event is set, at most `seconds` long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _first(group: BaseExceptionGroup[Problem]) -> Problem:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Problem)  # noqa: S101 - except* gives nothing else
+    return error

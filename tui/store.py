@@ -23,7 +23,10 @@ FIRST_RETRIES = (0.25, 0.5, 1.0)
 """Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
 RETRY_CAP = 30.0
 RTT_STEP = 0.25
-"""A shown round trip moves only when it changed by this share: a number that trembles says nothing and costs bytes."""
+RTT_FLOOR = 0.010
+"""A shown round trip moves only when it changed by this share, and by 10 ms: a number that trembles says nothing, and
+costs bytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class Store:
         """Connected to `server`, with the newest measured round trip in seconds."""
         new = server.rtt if rtt is None else rtt
         old = self.connection.rtt if isinstance(self.connection, Connected) else 0.0
-        shown = old if old and abs(new - old) <= RTT_STEP * old else new
+        shown = old if old and abs(new - old) <= max(RTT_STEP * old, RTT_FLOOR) else new
         # The server's own measure moves with every look: it must not make equal servers differ.
         self._turn(Connected(replace(server, rtt=0.0), shown))
 

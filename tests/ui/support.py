@@ -21,6 +21,7 @@ from tui.core.bundle import Bundle, Manifest, Script
 from tui.core.catalog import Catalog, Table
 from tui.core.check import Check
 from tui.core.deck import Control, Destination, Problem
+from tui.core.drift import Drift
 from tui.core.expectation import (
     Expectation,
     ExpectedColumn,
@@ -313,6 +314,7 @@ class ScriptedDeck:
         self.fail: dict[str, Problem] = {}
         self.asked: dict[str, int] = {"connect": 0, "look": 0, "tick": 0, "run": 0}
         self.hold: asyncio.Event | None = None
+        self.waiting = 0
         self.crash: Exception | None = None
         self.preflight_now: tuple[PreflightCheck, ...] = (
             PreflightCheck("server version", "pass", "17.4 is supported"),
@@ -356,6 +358,10 @@ class ScriptedDeck:
         await self._question("preview")
         return self.preview_now
 
+    async def drift(self) -> Drift | None:
+        await self._question("drift")
+        return None
+
     async def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         self.plans.append(plan)
         await self._question("run")
@@ -369,7 +375,9 @@ class ScriptedDeck:
         self.asked[what] = self.asked.get(what, 0) + 1
         await asyncio.sleep(0)
         if self.hold is not None:
+            self.waiting += 1
             await self.hold.wait()
+            self.waiting -= 1
         if self.crash is not None:
             raise self.crash
         problem = self.fail.get(what)

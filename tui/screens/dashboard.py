@@ -122,12 +122,13 @@ class Dashboard(TitledScreen):
         store, look = self.store, self.store.look
         if "look" in parts and look is not None:
             self._summaries = by_table(look.checks, self.context.deck.bundle.expectation)
-            self._tally = tally(look.checks)
+            self._tally = tally(look)
         self._show_band()
         if parts & {"look", "connection"}:
             host = one_line(self.context.deck.destination.host, 80)
             empty = "" if look else f"nothing is known yet of the database on {host}"
-            self.body.show_checks(look.checks if look else (), self._summaries, empty=empty, stale=stale)
+            checks = look.checks if look else ()
+            self.body.show_checks(checks, self._summaries, empty=empty, stale=stale, calm=self._calm)
         if parts & {"executions", "connection"}:
             self.body.show_executions(store.executions, stale=stale)
         if parts & {"errors", "connection"}:
@@ -156,7 +157,8 @@ class Dashboard(TitledScreen):
         summary = self.body.summary
         if store.look is None:
             return ("", "dim")
-        if not self.wide and self.body.active == "checklist" and summary is not None and summary.problems:
+        narrow = not self.wide and self.body.active == "checklist"
+        if narrow and summary is not None and summary.problems and not self._calm:
             failing = next(check for check in checks_of(store.look.checks, summary) if check.failed)
             what = f"{failing.object} {one_line(bare(failing.name), 60)} {OUTCOME_WORDS[failing.outcome]}"
             return (f"{self.glyphs.bad} {what}: {one_line(failing.why, 300)}", "bad")
@@ -248,6 +250,11 @@ class Dashboard(TitledScreen):
             self.app.push_screen(ExecutionDetail(self.context, execution))
         elif event.table is body.errors.table and (group := body.errors.group(key)):
             self.app.push_screen(ErrorDetail(self.context, group))
+
+    @property
+    def _calm(self) -> bool:
+        """Whether nothing of the migration is there yet: what it lacks is then no fault."""
+        return self.store.look is not None and self.store.look.verdict.state == "not_applied"
 
     def _moved_panel(self) -> None:
         self.body.show_tabs(self.store.errors.total if self.store.errors else 0)

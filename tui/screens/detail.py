@@ -84,7 +84,7 @@ class DetailScreen(TitledScreen):
         self.table.set_rows([self._row(key, check) for key, check in self._checks.items()])
         held = sum(check.ok for check in checks)
         self.list_frame.title(f"{one_line(bare(self._summary.name), 80)} · {held} of {len(checks)} hold")
-        self.list_frame.broken(any(row.failing for row in self.table.rows))
+        self.list_frame.broken(not self._calm and any(row.failing for row in self.table.rows))
         self._show_pair(from_top=False)
 
     def on_line_table_moved(self) -> None:
@@ -114,7 +114,7 @@ class DetailScreen(TitledScreen):
         self.say(f"copied: {check.object} {one_line(bare(check.name), 60)}")
 
     def _row(self, key: str, check: Check) -> Row:
-        sign = mark(check.outcome, self.glyphs)
+        sign = mark(check.outcome, self.glyphs, calm=self._calm)
         return Row(
             key=key,
             cells=(
@@ -124,8 +124,12 @@ class DetailScreen(TitledScreen):
                 (OUTCOME_WORDS[check.outcome], sign[1]),
             ),
             search=check.name.lower(),
-            failing=not check.ok,
+            failing=check.failed,
         )
+
+    @property
+    def _calm(self) -> bool:
+        return self.store.look is not None and self.store.look.verdict.state == "not_applied"
 
     def _show_pair(self, *, from_top: bool) -> None:
         check = self._checks.get(self.table.key or "")
@@ -133,7 +137,8 @@ class DetailScreen(TitledScreen):
             return
         self.pair_frame.title(f"{check.object} {one_line(bare(check.name), 80)}")
         wide = self.wide
-        self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide), from_top=from_top)
+        calm = self._calm
+        self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide, calm=calm), from_top=from_top)
 
 
 def pair_text(check: Check) -> str:
@@ -144,9 +149,9 @@ def pair_text(check: Check) -> str:
     return "\n".join(visible(part, newlines=True) for part in parts)
 
 
-def pair_lines(check: Check, cells: int, glyphs: Glyphs, *, beside: bool) -> list[Line]:
+def pair_lines(check: Check, cells: int, glyphs: Glyphs, *, beside: bool, calm: bool) -> list[Line]:
     """What a miss means, then both definitions with their difference marked."""
-    sign, role = mark(check.outcome, glyphs)
+    sign, role = mark(check.outcome, glyphs, calm=calm)
     lines = [line((f"{sign} {OUTCOME_WORDS[check.outcome]}", role))]
     if check.why:
         lines += [Line(part) for part in wrap(((visible(check.why), "text"),), cells)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tui.core.bundle import Bundle
-from tui.core.check import Check
 from tui.core.deck import Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.text import Glyphs, count, duration, one_line
@@ -179,17 +178,20 @@ def narrow_lines(band: Band, cells: int, glyphs: Glyphs) -> tuple[Line]:
     return (Line(keep_whole(left, cells, gap=2)),)
 
 
-def tally(checks: Iterable[Check]) -> Groups:
-    """Checks that hold of all, in total and per kind; what lacks is in the broken colour."""
+def tally(look: Look) -> Groups:
+    """Checks that hold of all, in total and per kind; what lacks is in the broken colour, once anything is there."""
+    calm = look.verdict.state == "not_applied"
     held: dict[str, int] = {}
     total: dict[str, int] = {}
     unproven: dict[str, int] = {}
-    for check in checks:
+    for check in look.checks:
         total[check.object] = total.get(check.object, 0) + 1
         held[check.object] = held.get(check.object, 0) + check.ok
         unproven[check.object] = unproven.get(check.object, 0) + (check.outcome == "not_proven")
-    groups = [_share("checks", sum(held.values()), sum(total.values()), sum(unproven.values()))]
-    groups += [_share(word, held[kind], total[kind], unproven[kind]) for kind, word in KINDS if kind in total]
+    groups = [_share("checks", sum(held.values()), sum(total.values()), sum(unproven.values()), calm=calm)]
+    groups += [
+        _share(word, held[kind], total[kind], unproven[kind], calm=calm) for kind, word in KINDS if kind in total
+    ]
     # What lacks something comes first: on a line that is too short the rest may be left out.
     return (groups[0], *sorted(groups[1:], key=lambda group: group[1][1] == "text"))
 
@@ -199,8 +201,8 @@ def worst_first(groups: Sequence[Spans]) -> Groups:
     return (*groups[:1], *(group for group in groups[1:] if group[1][1] != "text"))
 
 
-def _share(word: str, held: int, total: int, unproven: int) -> Spans:
-    role: Role = "text" if held == total else "warn" if held + unproven == total else "bad"
+def _share(word: str, held: int, total: int, unproven: int, *, calm: bool) -> Spans:
+    role: Role = "text" if held == total or calm else "warn" if held + unproven == total else "bad"
     return ((f"{word} ", "dim"), (f"{count(held)}/{count(total)}", role))
 
 

@@ -45,7 +45,7 @@ class Body(Vertical):
         self._sort: Sort = SORTS[0]
         self._summaries: tuple[TableSummary, ...] = ()
         self._look: tuple[Check, ...] = ()
-        self._stale = False
+        self._stale = self._calm = False
         self._checklist_height = 0
 
     def compose(self) -> ComposeResult:
@@ -70,12 +70,12 @@ class Body(Vertical):
         return self.checklist.summary(self.checklist.table.key)
 
     def show_checks(
-        self, checks: tuple[Check, ...], summaries: Sequence[TableSummary], *, empty: str, stale: bool
+        self, checks: tuple[Check, ...], summaries: Sequence[TableSummary], *, empty: str, stale: bool, calm: bool
     ) -> None:
-        """Show a look's checks; `empty` is what stands there before the first look."""
-        self._look, self._summaries, self._stale = checks, tuple(summaries), stale
+        """Show a look's checks; `empty` is what stands there before the first one, `calm` as for a checklist's row."""
+        self._look, self._summaries, self._stale, self._calm = checks, tuple(summaries), stale, calm
         roomy = self.screen.size.width >= ROOMY
-        self.checklist.show(self._summaries, self._sort, empty=empty, stale=stale, roomy=roomy)
+        self.checklist.show(self._summaries, self._sort, empty=empty, stale=stale, calm=calm, roomy=roomy)
         self._fit_checklist()
         self._show_marked()
 
@@ -89,7 +89,7 @@ class Body(Vertical):
 
     def show_tabs(self, errors: int) -> None:
         """Show the tabs with what is bad behind them."""
-        failing = sum(summary.problems > 0 for summary in self._summaries)
+        failing = 0 if self._calm else sum(summary.problems > 0 for summary in self._summaries)
         self.tabs.put(
             (
                 Tab("checklist", "Checklist", f"{self._glyphs.bad}{failing}" if failing else "", "bad"),
@@ -102,7 +102,7 @@ class Body(Vertical):
     def sort(self) -> Sort:
         """Order the checklist otherwise; the marked row stays marked. Returns the order."""
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self.show_checks(self._look, self._summaries, empty="", stale=self._stale)
+        self.show_checks(self._look, self._summaries, empty="", stale=self._stale, calm=self._calm)
         return self._sort
 
     def go(self, panel: str) -> None:
@@ -144,7 +144,7 @@ class Body(Vertical):
     def _show_marked(self) -> None:
         summary = self.summary
         if summary is not None:
-            self.checks.show(summary.name, checks_of(self._look, summary), stale=self._stale)
+            self.checks.show(summary.name, checks_of(self._look, summary), stale=self._stale, calm=self._calm)
 
     def _fit_checklist(self) -> None:
         """Give the checklist the height of its rows while the checks below it keep a few lines."""

@@ -38,7 +38,6 @@ NARROW_COLUMNS = (
     Column("trg", 4, "right"),
 )
 
-NOTHING: Span = ("", "dim")
 KIND_WORDS = {"publication": "realtime"}
 
 OUTCOME_WORDS = {
@@ -53,10 +52,12 @@ OUTCOME_WORDS = {
 """Outcomes in the words a person reads."""
 
 
-def mark(outcome: str, glyphs: Glyphs) -> Span:
-    """The mark of an outcome with its meaning."""
+def mark(outcome: str, glyphs: Glyphs, *, calm: bool = False) -> Span:
+    """The mark of an outcome with its meaning; `calm`: what is missing is only still to do."""
     if outcome == "ok":
         return (glyphs.ok, "ok")
+    if calm and outcome in ("missing", "differs"):
+        return (glyphs.todo, "dim")
     if outcome == "not_proven":
         return (glyphs.unknown, "warn")
     return (glyphs.bad, "bad")
@@ -67,31 +68,36 @@ def bare(name: str) -> str:
     return name.removeprefix("public.")
 
 
-def summary_row(summary: TableSummary, glyphs: Glyphs) -> Row:
-    """One object as a row: counts that are complete are quiet, a lacking one is in the broken colour."""
+def summary_row(summary: TableSummary, glyphs: Glyphs, *, calm: bool) -> Row:
+    """One object as a row: counts that are complete are quiet, a lacking one is in the broken colour.
+
+    `calm`: nothing of the migration is there yet, so that a lack is not a fault but what is still to do.
+    """
     failing = summary.problems > 0
-    name: Role = "strong" if failing else "text" if summary.exists else "dim"
-    rls = NOTHING
-    if summary.rls is not None:
-        rls = ("on", "text") if summary.rls else ("off", "bad")
-    elif summary.kind == "table":
-        rls = (glyphs.none, "dim")
-    shares = (summary.columns, summary.policies, summary.indexes, summary.triggers)
-    columns, *others = [_share(pair, glyphs) if summary.kind == "table" else NOTHING for pair in shares]
-    kind = "" if summary.kind in ("table", "function") else f" · {KIND_WORDS.get(summary.kind, summary.kind)}"
-    return Row(
-        key=f"{summary.kind} {summary.name}",
-        cells=(mark(summary.outcome, glyphs), (one_line(bare(summary.name), 120) + kind, name), columns, rls, *others),
-        search=summary.name.lower(),
-        failing=failing,
-    )
+    name: Role = "strong" if failing and not calm else "text" if summary.exists else "dim"
+    sign = mark(summary.outcome, glyphs, calm=calm)
+    title = one_line(bare(summary.name), 120)
+    if summary.kind != "table":
+        kind = "" if summary.kind == "function" else f" · {KIND_WORDS.get(summary.kind, summary.kind)}"
+        cells: tuple[Span, ...] = (sign, (title + kind, name))
+    else:
+        shares = (summary.columns, summary.policies, summary.indexes, summary.triggers)
+        columns, *others = [_share(pair, glyphs, calm=calm) for pair in shares]
+        cells = (sign, (title, name), columns, _rls(summary, glyphs, calm=calm), *others)
+    return Row(key=f"{summary.kind} {summary.name}", cells=cells, search=summary.name.lower(), failing=failing)
 
 
-def _share(pair: tuple[int, int], glyphs: Glyphs) -> Span:
+def _rls(summary: TableSummary, glyphs: Glyphs, *, calm: bool) -> Span:
+    if summary.rls is None:
+        return (glyphs.none, "dim")
+    return ("on", "text") if summary.rls else ("off", "dim" if calm else "bad!")
+
+
+def _share(pair: tuple[int, int], glyphs: Glyphs, *, calm: bool) -> Span:
     held, expected = pair
     if not expected:
         return (glyphs.none, "dim")
-    return (f"{held}/{expected}", "text" if held == expected else "bad!")
+    return (f"{held}/{expected}", "text" if held == expected else "dim" if calm else "bad!")
 
 
 def arrange(summaries: Sequence[TableSummary], sort: Sort) -> tuple[TableSummary, ...]:
@@ -112,9 +118,9 @@ def checks_of(checks: Sequence[Check], summary: TableSummary) -> tuple[Check, ..
     )
 
 
-def check_lines(check: Check, cells: int, glyphs: Glyphs) -> list[Line]:
+def check_lines(check: Check, cells: int, glyphs: Glyphs, *, calm: bool = False) -> list[Line]:
     """A check in one line, and below it, when it fails, what a miss means."""
-    sign, role = mark(check.outcome, glyphs)
+    sign, role = mark(check.outcome, glyphs, calm=calm)
     said = check.actual if check.outcome == "unexpected" else check.expected
     head: list[Span] = [
         (f"{sign} ", role),
@@ -126,7 +132,7 @@ def check_lines(check: Check, cells: int, glyphs: Glyphs) -> list[Line]:
         return [Line(clip(head, cells))]
     head.append((OUTCOME_WORDS[check.outcome], role))
     why = one_line(check.why, 400)
-    return [Line(clip(head, cells)), line((fit(f"  {why}", cells), "dim"))] if why else [Line(clip(head, cells))]
+    return [Line(clip(head, cells)), *([line((fit(f"  {why}", cells), "dim"))] if why and not calm else ())]
 
 
 class Checklist(Frame):
@@ -142,15 +148,18 @@ class Checklist(Frame):
         """The table alone."""
         yield self.table
 
-    def show(self, summaries: Sequence[TableSummary], sort: Sort, *, empty: str, stale: bool, roomy: bool) -> None:
-        """Show these summaries; `roomy` spells the headings out."""
+    def show(
+        self, summaries: Sequence[TableSummary], sort: Sort, *, empty: str, stale: bool, calm: bool, roomy: bool
+    ) -> None:
+        """Show these summaries; `roomy` spells the headings out, `calm` as for a row."""
         self.summaries = arrange(summaries, sort)
         self.table.set_columns(WIDE_COLUMNS if roomy else NARROW_COLUMNS)
-        self.table.set_rows([summary_row(one, self._glyphs) for one in self.summaries], empty=empty, stale=stale)
+        rows = [summary_row(one, self._glyphs, calm=calm) for one in self.summaries]
+        self.table.set_rows(rows, empty=empty, stale=stale)
         tables = sum(summary.kind == "table" for summary in summaries)
         failing = sum(summary.problems > 0 for summary in summaries)
         title = f"Checklist · {tables} tables" if tables else "Checklist"
-        self.title(f"{title} · {failing} failing" if failing else title)
+        self.title(f"{title} · {failing} failing" if failing and not calm else title)
 
     def summary(self, key: str | None) -> TableSummary | None:
         """The summary of a row."""
@@ -165,19 +174,19 @@ class Checks(Frame):
         self._glyphs = glyphs
         self.lines = Lines(id="checks-lines")
         self._checks: tuple[Check, ...] = ()
-        self._stale = False
+        self._stale = self._calm = False
 
     def compose(self) -> ComposeResult:
         """Lines only: keys act on the checklist."""
         yield self.lines
 
-    def show(self, name: str, checks: Sequence[Check], *, stale: bool) -> None:
+    def show(self, name: str, checks: Sequence[Check], *, stale: bool, calm: bool) -> None:
         """Show the checks of `name`."""
-        self._checks, self._stale = tuple(sorted(checks, key=_failures_first)), stale
-        failing = sum(not check.ok for check in checks)
+        self._checks, self._stale, self._calm = tuple(sorted(checks, key=_failures_first)), stale, calm
+        failing = any(check.failed for check in checks)
         self.title(one_line(bare(name), 48))
         self.foot("enter: expected and live side by side" if checks else "")
-        self.broken(bool(failing) and not stale)
+        self.broken(failing and not stale and not calm)
         self._draw()
 
     def on_resize(self) -> None:
@@ -190,7 +199,7 @@ class Checks(Frame):
             return
         shown: list[Line] = []
         for check in self._checks:
-            shown += check_lines(check, width, self._glyphs)
+            shown += check_lines(check, width, self._glyphs, calm=self._calm)
             if len(shown) >= height:
                 break
         if self._stale:
@@ -199,4 +208,4 @@ class Checks(Frame):
 
 
 def _failures_first(check: Check) -> int:
-    return 0 if check.outcome not in ("ok", "not_proven") else 1 if check.outcome == "not_proven" else 2
+    return 0 if check.failed else 2 if check.ok else 1

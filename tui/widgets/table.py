@@ -32,7 +32,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: what identifies it, one span per column, what the filter looks at, and whether it counts as failing."""
+    """A row: what identifies it, one span per column, what the filter looks at, and whether it counts as failing.
+
+    With fewer cells than columns the last one takes the room of those that are missing.
+    """
 
     key: str
     cells: tuple[Span, ...]
@@ -269,8 +272,11 @@ class LineTable(Lines, can_focus=True):
 
     def _line(self, cells: Sequence[Span], widths: Sequence[int], ground: Ground, mark: str) -> Line:
         spans: list[Span] = []
-        last = len(widths) - 1
-        for at, ((text, role), width, column) in enumerate(zip(cells, widths, self._columns, strict=True)):
+        last = len(cells) - 1
+        if last + 1 < len(widths):
+            rest = widths[last:]
+            widths = [*widths[:last], sum(rest) + len(GAP) * (len(rest) - 1)]
+        for at, ((text, role), width, column) in enumerate(zip(cells, widths, self._columns, strict=False)):
             shown = fit_right(text, width) if column.align == "right" else fit(text, width)
             spans.append((shown if at == last else shown + GAP, role))
         if mark:

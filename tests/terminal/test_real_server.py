@@ -1,0 +1,86 @@
+"""The dashboard on a real Postgres in a real terminal: what it finds, and how it bears being cut off."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support import MakeDatabase, ask
+from tests.terminal.pty_session import PtySession
+
+pytestmark = [pytest.mark.parametrize("cluster", ["pg18"], indirect=True)]
+
+
+@contextmanager
+def opened(dsn: str, columns: int = 120, rows: int = 40, *options: str) -> Iterator[PtySession]:
+    """`patchdeck` on the database, painted."""
+    with PtySession(
+        [sys.executable, "-m", "tui", "--dsn", dsn, *options], columns=columns, rows=rows, environment={}
+    ) as running:
+        running.wait_for("? Help", timeout=20)
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("applied", "✓ APPLIED"), ("legacy", "! NOT APPLIED"), ("broken", "✗ "), ("bare", "! NOT APPLIED")],
+)
+def test_every_state_of_a_database_is_told(make_database: MakeDatabase, state: str, says: str) -> None:
+    with opened(make_database(state).dsn, 80, 24) as running:
+        running.wait_for(says)
+        running.wait_for("checks ")
+        running.send("q")
+        assert running.wait_exit()[0] == 0
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_a_killed_backend_is_back_before_anyone_worries(make_database: MakeDatabase) -> None:
+    database = make_database("applied")
+    with opened(database.direct_dsn) as running:
+        running.wait_for("✓ APPLIED")
+        assert ask(database.admin_dsn, CUT)
+        began = time.monotonic()
+        running.wait_until(lambda: b"UNREACHABLE" in running.written, what="the loss")
+        lost = time.monotonic()
+        running.wait_for("✓ APPLIED")
+        assert time.monotonic() - lost < 1.5
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_a_database_that_changes_is_seen_without_a_key(make_database: MakeDatabase) -> None:
+    database = make_database("applied")
+    with opened(database.dsn) as running:
+        running.wait_for("✓ APPLIED")
+        table = ask(
+            database.admin_dsn,
+            "select c.oid::regclass::text from pg_policy p join pg_class c on c.oid = p.polrelid order by 1 limit 1",
+        )[0][0]
+        ask(database.admin_dsn, f"alter table {table} disable row level security")
+        running.send("v")
+        running.wait_for("RLS 15/16")
+        running.wait_for("✗")
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_read_only_says_so_and_offers_nothing_else(make_database: MakeDatabase) -> None:
+    with opened(make_database("legacy").dsn, 80, 24, "--read-only") as running:
+        running.wait_for("NOT APPLIED")
+        assert "read-only" in running.screen().splitlines()[0]
+        running.send("a")
+        running.wait_for("Apply is off: this session is read-only")
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_nothing_listens_there(make_database: MakeDatabase) -> None:
+    dsn = make_database("bare").dsn
+    port = "1"
+    head, _, tail = dsn.rpartition(":")
+    with opened(f"{head}:{port}/{tail.partition('/')[2]}", 80, 24) as running:
+        running.wait_for("UNREACHABLE")
+        running.send("q")
+        assert running.wait_exit()[0] == 0
