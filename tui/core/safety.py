@@ -16,7 +16,7 @@ Key = tuple[str, str]
 """(code, object): what a mute or a baseline names."""
 
 PLATFORM_SCHEMAS = (
-    "_analytics", "_realtime", "_timescaledb_cache", "_timescaledb_catalog", "_timescaledb_config",
+    "_analytics", "_realtime", "_supavisor", "_timescaledb_cache", "_timescaledb_catalog", "_timescaledb_config",
     "_timescaledb_internal", "auth", "cron", "extensions", "graphql", "graphql_public", "net", "pgbouncer", "pgmq",
     "pgmq_public", "pgroonga", "pgsodium", "pgsodium_masks", "pgtle", "realtime", "repack", "storage",
     "supabase_functions", "supabase_migrations", "tiger", "topology", "vault",
@@ -60,7 +60,7 @@ class LintRequest(msgspec.Struct, frozen=True):
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was examined. `absent`: API roles that do not exist here; `defaults`: the generation of the default
-    privileges, classic, 2026 or none (facts: supabase A4).
+    privileges of the tables' owners, classic, 2026 or none (facts: supabase A4).
     """
 
     schemas: tuple[str, ...]
@@ -181,7 +181,9 @@ def to_checks(findings: Sequence[Finding], examined: Scope) -> tuple[Check, ...]
 
 def unproven(reason: str) -> Check:
     """The check of a lint that could not be made, or that had nothing to look at."""
-    return Check("safety", "schema", "", "lint", "not_proven", why=f"Safety is not proven: {reason}.")
+    return Check(
+        "safety", "schema", "", "lint", "not_proven", why=one_line(f"Safety is not proven: {reason}.", _DETAIL)
+    )
 
 
 _ORDER = {"error": 0, "warn": 1, "info": 2}

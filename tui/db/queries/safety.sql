@@ -604,6 +604,7 @@ select 'scope', 'schema', '', '', jsonb_build_object(
         from defaults as d
         join ns as n on n.name = d.schema and n.exposed
         where d.kind = 'r' and d.grantee <> 0
+            and d.owner in (select pg_get_userbyid(r.owner) from rel as r where r.exposed)
     )
 )::text
 order by 1, 3, 4
