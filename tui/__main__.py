@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from types import TracebackType
 
 import click
@@ -83,15 +82,14 @@ def _say(message: str, hint: str = "", *, cause: BaseException | None = None) ->
 
     What was typed, a server's words and a library's message all pass here: any of them may hold a secret.
     """
-    from tui.core.text import one_line, redact
+    from tui.output import Output, plain
 
     if cause is not None:
         from tui.crash import record
 
         hint = "; ".join(part for part in (hint, f"details in {record(cause)}") if part)
     line = f"{message.rstrip('.')}; {hint}" if hint else message
-    with suppress(OSError):  # nobody reads standard error any more: the exit code still says it
-        print(f"patchdeck: {redact(one_line(line, 1000))}", file=sys.stderr, flush=True)
+    Output().notice(f"patchdeck: {plain(line, 1000)}")
 
 
 if __name__ == "__main__":

@@ -43,13 +43,16 @@ def _is_utf8(name: str) -> bool:
 class _Pipe:
     """A text stream that falls silent when its reader has gone: what a run did decides the exit code, not that."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, ascii_only: bool) -> None:
         self._stream: TextIO | None = stream
+        self._ascii_only = ascii_only
         self.encoding = stream.encoding or "utf-8"
         self._terminal = stream.isatty()
 
     def write(self, text: str) -> int:
         """Write and flush. Raises Stop when standard output can not take it for another reason (a full disk)."""
+        if self._ascii_only and not text.isascii():
+            text = text.replace("…", "...").encode("ascii", "backslashreplace").decode()
         if self._stream is not None:
             try:
                 self._stream.write(text)
@@ -83,7 +86,9 @@ class Output:
         """`results` takes the place of standard output, for a command that writes its result to a file."""
         self.ascii = ascii_only or not speaks_utf8(os.environ)
         self.marks: Glyphs = glyphs(self.ascii)
-        self._results, self._said = _Pipe(sys.stdout if results is None else results), _Pipe(sys.stderr)
+        # A file is read by a program as well as by this terminal: what is written to one stays as it is.
+        self._results = _Pipe(results or sys.stdout, ascii_only=self.ascii and results is None)
+        self._said = _Pipe(sys.stderr, ascii_only=self.ascii)
         self._out, self._err = _console(self._results), _console(self._said)
         self.live = self._err.is_terminal and not self._err.is_dumb_terminal
 
@@ -102,7 +107,7 @@ class Output:
 
     def json(self, document: Mapping[str, Any]) -> None:
         """The one JSON object of a command: UTF-8 always, for where the stream is something else it is plain ASCII."""
-        self.text(encode(document, ascii_only=not _is_utf8(self._results.encoding)))
+        self.text(encode(document, ascii_only=self.ascii or not _is_utf8(self._results.encoding)))
 
     def notice(self, *parts: Part) -> None:
         """One line on standard error."""

@@ -138,6 +138,7 @@ def test_target_options_hold_before_and_after_the_command(target: str) -> None:
     option = ["--dsn", "postgresql://postgres@127.0.0.1:1/postgres"]
     ran = patchdeck(*option, "status") if target == "first" else patchdeck("status", *option)
     assert ran.code == 3
+    assert "Connection refused" in ran.err
     wins = patchdeck("--bundle", "/not-this-one", "status", "--bundle", "/but-this-one")
     assert "/but-this-one" in wins.err
 
@@ -214,3 +215,10 @@ def test_colour_and_marks_follow_the_environment(make_database: MakeDatabase) ->
     forced = {**utf8, "FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[3" not in patchdeck("status", dsn=dsn, env=forced).out
     assert json.loads(patchdeck("status", "--json", dsn=dsn, env={"LC_ALL": "C"}).out)["verdict"] == "not_applied"
+
+
+def test_nothing_but_ascii_where_nothing_else_can_be_shown() -> None:
+    named = patchdeck("status", "--bundle", "/café", env={"LC_ALL": "C"})
+    assert (named.code, named.err.isascii()) == (2, True)
+    assert "caf\\xe9" in named.err
+    assert "café" in patchdeck("status", "--bundle", "/café", env={"LC_ALL": "C.UTF-8"}).err

@@ -44,7 +44,7 @@ def test_the_wheel_stands_alone(installed: Path, demo_folder: Path, tmp_path: Pa
         assert demo.stdout is not None
         try:
             dsn = demo.stdout.readline().strip()
-            command = [installed / "patchdeck", "apply", "--confirm", "postgres"]
+            command: list[str | Path] = [installed / "patchdeck", "apply", "--confirm", "postgres"]
             applied = subprocess.run(command, cwd=tmp_path, env={**clean, "PATCHDECK_DSN": dsn}, check=False)
             assert applied.returncode == 0
         finally:
