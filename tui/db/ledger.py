@@ -52,7 +52,7 @@ def read_runs(document: str) -> tuple[RunRecord, ...]:
 
 
 def record_commands(bundle: Bundle) -> list[Command]:
-    """Reads what was recorded of `bundle`, in a transaction that is open already; the replies are for `read_records`."""
+    """Reads what was recorded of `bundle`, in an open transaction; the replies are for `read_records`."""
     return [
         Command("select set_config('patchdeck.bundle', $1, true)", (bundle.name,)),
         Command(query("recorded")),
