@@ -278,6 +278,7 @@ def _through(database: Database, port: int) -> str:
     return f"{database.direct_dsn}&port={port}&hostaddr=127.0.0.1"
 
 
+@pytest.mark.parametrize("route", ["direct"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
 def test_a_signal_rolls_back_and_says_so(make_database: MakeDatabase, number: signal.Signals) -> None:

@@ -30,6 +30,7 @@ def test_each_command_is_run_somewhere() -> None:
 
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["pooled"])
 def test_the_commands_for_a_real_project_work_in_their_order(make_database: MakeDatabase, tmp_path: Path) -> None:
     database = make_database("legacy")
     ran = []

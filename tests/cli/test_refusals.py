@@ -103,6 +103,17 @@ def test_a_password_in_argv_is_warned_about() -> None:
 
 
 @pytest.mark.parametrize(
+    "mistyped",
+    ["postgres:Corr3ct@host/db", "postgresql//u:Corr3ct@h/d", "postgresql://u:Corr3ct horse@h/d", "host=x Corr3ct"],
+)
+def test_a_mistyped_dsn_is_not_quoted(mistyped: str) -> None:
+    ran = patchdeck("status", dsn=mistyped)
+    assert ran.code == 2
+    assert "PATCHDECK_DSN: not a connection string" in ran.err
+    assert "Corr3ct" not in ran.err
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["isolation"], "No such command 'isolation'"),

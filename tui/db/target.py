@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
+import re
 from collections.abc import Mapping
 
 from psycopg import ProgrammingError, pq
@@ -86,7 +87,9 @@ def resolve(dsn: str | None, *, environ: Mapping[str, str], read_only: bool = Fa
     try:
         parameters = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
     except ProgrammingError as error:
-        raise TargetError(f"{source}: not a connection string: {redact(visible(str(error).strip()))}") from None
+        # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
+        reason = re.sub(r'"[^"]{2,}"', '"..."', redact(visible(str(error).strip())))
+        raise TargetError(f"{source}: not a connection string: {reason}") from None
     return Target(parameters, source=source, read_only=read_only)
 
 
