@@ -88,7 +88,7 @@ def resolve(dsn: str | None, *, environ: Mapping[str, str], read_only: bool = Fa
         parameters = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
     except ProgrammingError as error:
         # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
-        reason = re.sub(r'"[^"]{2,}"', '"..."', redact(visible(str(error).strip())))
+        reason = re.sub(r'(?<!=)"(?!=").*"', '"..."', redact(visible(str(error).strip())))
         raise TargetError(f"{source}: not a connection string: {reason}") from None
     return Target(parameters, source=source, read_only=read_only)
 
