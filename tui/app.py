@@ -121,6 +121,7 @@ class PatchdeckApp(App[None]):
                 now=self.clock.now,
                 monotonic=self.clock.monotonic,
                 refresh=self.settings.pace.refresh,
+                look_every=self.settings.pace.look_every,
                 read_only=self.settings.read_only or deck.destination.read_only,
             )
         )

@@ -18,6 +18,7 @@ Role = Literal[
     "text",
     "strong",
     "dim",
+    "faint",
     "ok",
     "bad",
     "warn",
@@ -29,7 +30,9 @@ Role = Literal[
     "brand",
     "changed",
 ]
-"""`!` is the same meaning said firmly (bold). `brand` is the product's name plate, `changed` a marked difference."""
+"""`!` is the same meaning said firmly (bold). `faint` is what frames are made of, `brand` the name plate, `changed` a
+marked difference.
+"""
 
 Ground = Literal["plain", "cursor", "resting", "stale"]
 """What a line lies on: `cursor` where keys act, `resting` the same row while they act elsewhere, `stale` old data."""
@@ -142,6 +145,8 @@ def styles(theme: str) -> Mapping[Role, Style]:
         elif role == "changed":
             # Underlined, so that a difference is seen without colour.
             found[role] = Style(color=colours.bad, bold=True, underline=True)
+        elif role == "faint":
+            found[role] = Style(color=colours.frame)
         else:
             bold = role.endswith("!") or role == "strong"
             found[role] = Style(color=getattr(colours, role.removesuffix("!")), bold=bold or None)

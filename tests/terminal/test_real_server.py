@@ -25,10 +25,13 @@ def opened(dsn: str, columns: int = 120, rows: int = 40, *options: str) -> Itera
         yield running
 
 
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [("applied", "✓ APPLIED"), ("legacy", "! NOT APPLIED"), ("broken", "✗ "), ("bare", "! NOT APPLIED")],
-)
+STATES = [("applied", "✓ APPLIED"), ("legacy", "! NOT APPLIED"), ("broken", "✗ "), ("bare", "! NOT APPLIED")]
+CUT = """
+select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+@pytest.mark.parametrize(("state", "says"), STATES)
 def test_every_state_of_a_database_is_told(make_database: MakeDatabase, state: str, says: str) -> None:
     with opened(make_database(state).dsn, 80, 24) as running:
         running.wait_for(says)

@@ -304,7 +304,8 @@ WAITING = Panels(
 class ScriptedDeck:
     """Answers from `look_now` and `panels_now`, which a test changes as it likes; `fail` holds Problems to raise.
 
-    `asked` counts the questions, `hold` keeps every answer back until it is set, `events` is what a run yields.
+    `asked` counts the questions, `hold` keeps every answer back until it is set, `hold_looks` those of looks, `events`
+    is what a run yields.
     """
 
     def __init__(self, *, destination: Destination = HERE, bundle: Bundle = BUNDLE) -> None:
@@ -314,6 +315,7 @@ class ScriptedDeck:
         self.fail: dict[str, Problem] = {}
         self.asked: dict[str, int] = {"connect": 0, "look": 0, "tick": 0, "run": 0}
         self.hold: asyncio.Event | None = None
+        self.hold_looks: asyncio.Event | None = None
         self.waiting = 0
         self.crash: Exception | None = None
         self.preflight_now: tuple[PreflightCheck, ...] = (
@@ -344,6 +346,8 @@ class ScriptedDeck:
 
     async def look(self) -> Look:
         await self._question("look")
+        if self.hold_looks is not None:
+            await self.hold_looks.wait()
         return self.look_now
 
     async def tick(self, window: int) -> Panels:

@@ -137,6 +137,20 @@ async def test_keys_answer_while_a_question_is_on_its_way_and_old_data_stays_gre
         await shows_no(pilot, "s old")
 
 
+async def test_looks_that_hang_grey_the_checks_while_the_panels_go_on() -> None:
+    deck, time = ScriptedDeck(), Time()
+    async with dashboard(deck, settings=Settings(pace=Pace(refresh=0.05, look_every=10)), time=time) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        deck.hold_looks = asyncio.Event()
+        time.turn_on(45)
+        await shows(pilot, "checks 45 s old")
+        assert app.query_one("#checklist-table", LineTable).shown[2].ground == "stale"
+        assert app.query_one("#executions-table", LineTable).shown[0].ground == "plain"
+        deck.hold_looks.set()
+        await pilot.press("v")
+        await shows_no(pilot, "s old")
+
+
 async def test_a_lost_line_is_said_counted_and_mended_by_itself() -> None:
     deck = ScriptedDeck()
     async with dashboard(deck) as (app, pilot):

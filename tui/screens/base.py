@@ -70,6 +70,9 @@ class DeckScreen(Screen[None]):
     """Actions in the order in which the footer offers them; actions bound with show=False are not offered."""
     KEEP: ClassVar[frozenset[str]] = frozenset(("app.help", "app.quit", "app.back"))
 
+    SILENT: ClassVar[frozenset[str]] = frozenset()
+    """Actions of widgets that the footer of this screen leaves out."""
+
     def __init__(self, store: Store, glyphs: Glyphs) -> None:
         super().__init__()
         self.store, self.glyphs = store, glyphs
@@ -147,7 +150,7 @@ class DeckScreen(Screen[None]):
     def _entries(self) -> Iterator[Entry]:
         bound: dict[str, Binding] = {}
         for active in self.active_bindings.values():
-            if active.binding.show and active.enabled:
+            if active.binding.show and active.enabled and active.binding.action not in self.SILENT:
                 bound.setdefault(active.binding.action, active.binding)
         order = [action for action in self.FOOTER_ORDER if action in bound]
         order += [action for action in bound if action not in order and action not in self.KEEP]

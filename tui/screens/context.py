@@ -18,7 +18,7 @@ STALE_TICKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`refresh` in seconds; `now` gives the wall's clock, `monotonic` seconds."""
+    """`refresh` and `look_every` in seconds; `now` gives the wall's clock, `monotonic` seconds."""
 
     deck: Deck
     store: Store
@@ -26,6 +26,7 @@ class Context:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     refresh: float
+    look_every: float
     read_only: bool
 
     def age(self) -> int | None:
@@ -36,6 +37,13 @@ class Context:
         age = self.monotonic() - store.panels_at
         late = age > STALE_TICKS * self.refresh + 1
         return int(age) if late or not isinstance(store.connection, Connected) else None
+
+    def look_age(self) -> int | None:
+        """Seconds since the last look when looks fail or hang while the panels go on; else None."""
+        store = self.store
+        age = self.monotonic() - store.look_at
+        late = store.look is not None and age > STALE_TICKS * self.look_every + 1
+        return int(age) if late and not store.paused else None
 
     def server_time(self) -> datetime | None:
         """The server's clock now, None before its first answer."""
@@ -49,6 +57,7 @@ class Context:
             connection=self.store.connection,
             look=self.store.look,
             age=self.age(),
+            look_age=self.look_age(),
             now=self.monotonic(),
             tally=tally,
             paused=self.store.paused,

@@ -93,7 +93,7 @@ class Dashboard(TitledScreen):
         self.filter_input.cursor_blink = False
         self._summaries: tuple[TableSummary, ...] = ()
         self._tally: Groups = ()
-        self._was_stale = False
+        self._was_stale = self._checks_were_stale = False
 
     def content(self) -> ComposeResult:
         """The layout; what is shown of it at which size is the style sheet's and the body's."""
@@ -116,9 +116,9 @@ class Dashboard(TitledScreen):
         """Show the parts that differ."""
         if not self.is_mounted:
             return
-        stale = self.context.age() is not None
-        if stale != self._was_stale:
-            self._was_stale, parts = stale, ALL_PARTS
+        stale, checks_stale = self._staleness()
+        if (stale, checks_stale) != (self._was_stale, self._checks_were_stale):
+            self._was_stale, self._checks_were_stale, parts = stale, checks_stale, ALL_PARTS
         store, look = self.store, self.store.look
         if "look" in parts and look is not None:
             self._summaries = by_table(look.checks, self.context.deck.bundle.expectation)
@@ -128,7 +128,7 @@ class Dashboard(TitledScreen):
             host = one_line(self.context.deck.destination.host, 80)
             empty = "" if look else f"nothing is known yet of the database on {host}"
             checks = look.checks if look else ()
-            self.body.show_checks(checks, self._summaries, empty=empty, stale=stale, calm=self._calm)
+            self.body.show_checks(checks, self._summaries, empty=empty, stale=checks_stale, calm=self._calm)
         if parts & {"executions", "connection"}:
             self.body.show_executions(store.executions, stale=stale)
         if parts & {"errors", "connection"}:
@@ -140,7 +140,7 @@ class Dashboard(TitledScreen):
     def tick(self) -> None:
         """A second has passed: ages move where something has one."""
         super().tick()
-        if (self.context.age() is not None) != self._was_stale:
+        if self._staleness() != (self._was_stale, self._checks_were_stale):
             self.changed(ALL_PARTS)
         else:
             self._show_band()
@@ -250,6 +250,11 @@ class Dashboard(TitledScreen):
             self.app.push_screen(ExecutionDetail(self.context, execution))
         elif event.table is body.errors.table and (group := body.errors.group(key)):
             self.app.push_screen(ErrorDetail(self.context, group))
+
+    def _staleness(self) -> tuple[bool, bool]:
+        """Whether the panels are old, and whether the checks are."""
+        stale = self.context.age() is not None
+        return stale, stale or self.context.look_age() is not None
 
     @property
     def _calm(self) -> bool:

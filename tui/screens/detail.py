@@ -26,6 +26,8 @@ from tui.widgets.reader import Reader
 from tui.widgets.table import Column, LineTable, Row
 
 COLUMNS = (Column("", 1), Column("kind", 11), Column("name", 0), Column("state", 10))
+LIST_SHARE = 55
+"""Percent of the screen that the list of checks takes at most."""
 _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -43,6 +45,7 @@ class DetailScreen(TitledScreen):
         Binding("tab,shift+tab", "app.focus_next", "Definitions", show=False, tooltip="Between checks and definitions"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
+    SILENT = frozenset(("choose",))
     AUTO_FOCUS = "#detail-checks"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),
@@ -54,6 +57,7 @@ class DetailScreen(TitledScreen):
         glyphs = context.glyphs
         self._summary = summary
         self._checks: dict[str, Check] = {}
+        self._list_height = 0
         self.table = LineTable(COLUMNS, glyphs, header=False, id="detail-checks")
         self.reader = Reader(glyphs, id="detail-pair")
         self.list_frame = Frame(one_line(bare(summary.name), 80), id="detail-list")
@@ -85,11 +89,27 @@ class DetailScreen(TitledScreen):
         held = sum(check.ok for check in checks)
         self.list_frame.title(f"{one_line(bare(self._summary.name), 80)} · {held} of {len(checks)} hold")
         self.list_frame.broken(not self._calm and any(row.failing for row in self.table.rows))
+        self._fit_list()
         self._show_pair(from_top=False)
+
+    def on_line_table_chosen(self) -> None:
+        """On to the definitions, which may be longer than their frame."""
+        self.reader.focus()
 
     def on_line_table_moved(self) -> None:
         """Other definitions."""
         self._show_pair(from_top=True)
+
+    def on_resize(self) -> None:
+        """Definitions stand beside each other where there is room, and get the room that the checks leave."""
+        self._fit_list()
+        self._show_pair(from_top=False)
+
+    def _fit_list(self) -> None:
+        height = min(len(self._checks) + 2, self.size.height * LIST_SHARE // 100)
+        if height != self._list_height:
+            self._list_height = height
+            self.list_frame.styles.height = height
 
     def action_problem(self, step: int) -> None:
         """Go to the next check that fails."""

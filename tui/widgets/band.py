@@ -34,7 +34,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """All that the band is made of. `age` is the seconds since the last answer, None while nothing is stale; `tally` is
+    """All that the band is made of. `age` and `look_age` are seconds, None while nothing is stale; `tally` is
     that of the look's checks, counted once per look.
     """
 
@@ -44,6 +44,7 @@ class Band:
     look: Look | None
     age: int | None
     now: float
+    look_age: int | None = None
     tally: Groups = ()
     paused: bool = False
     read_only: bool = False
@@ -141,6 +142,8 @@ def _right_spans(band: Band) -> Spans:
         spans.append(("paused ", "warn!"))
     if band.age is not None:
         spans.append((f"{duration(band.age)} old ", "warn"))
+    elif band.look_age is not None:
+        spans.append((f"checks {duration(band.look_age)} old ", "warn"))
     if band.read_only:
         spans.append(("read-only ", "live"))
     elif isinstance(band.connection, Connected):

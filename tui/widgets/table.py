@@ -280,7 +280,7 @@ class LineTable(Lines, can_focus=True):
             shown = fit_right(text, width) if column.align == "right" else fit(text, width)
             spans.append((shown if at == last else shown + GAP, role))
         if mark:
-            spans.append((f" {mark}", "dim"))
+            spans.append((f" {mark}", "faint"))
         return Line(tuple(spans), ground)
 
     def _scroll_mark(self, at: int, page: int) -> str:
