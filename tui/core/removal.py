@@ -9,7 +9,7 @@ import msgspec
 from tui.core.catalog import Catalog, Table
 from tui.core.checklist import Check, Outcome
 from tui.core.statements import Statement
-from tui.core.surface import diff
+from tui.core.surface import Change, diff
 
 _WHY = "a rollback removes what its file names and touches nothing else"
 
@@ -32,16 +32,21 @@ def removal_checks(statements: Iterable[Statement], before: Catalog, after: Cata
     predicted = predict(statements, before)
     removed = (change.object for change in diff(before, predicted) if change.kind == "dropped")
     wrong = {change.object: change for change in diff(predicted, after) if change.kind != "unchanged"}
-    checks = [_check(name, "ok", "absent", "absent") for name in removed if name not in wrong]
-    for name, change in wrong.items():
-        match change.kind:
-            case "created":
-                checks.append(_check(name, "unexpected", "absent", change.after))
-            case "dropped":
-                checks.append(_check(name, "missing", change.before, "absent"))
-            case _:
-                checks.append(_check(name, "differs", change.before, change.after))
-    return tuple(checks)
+    checks = [_check(name, "ok", "absent", "absent", _WHY) for name in removed if name not in wrong]
+    return (*checks, *(change_check(change, _WHY) for change in wrong.values()))
+
+
+def change_check(change: Change, why: str) -> Check:
+    """The difference between what should stand and what does as a check; `why` says why it matters."""
+    match change.kind:
+        case "created":
+            return _check(change.object, "unexpected", "absent", change.after, why)
+        case "dropped":
+            return _check(change.object, "missing", change.before, "absent", why)
+        case "altered":
+            return _check(change.object, "differs", change.before, change.after, why)
+        case _:
+            return _check(change.object, "ok", change.before, change.after, why)
 
 
 def _without(table: Table, dropped: dict[str, set[tuple[str, str]]]) -> Table:
@@ -52,7 +57,7 @@ def _without(table: Table, dropped: dict[str, set[tuple[str, str]]]) -> Table:
     )
 
 
-def _check(label: str, outcome: Outcome, expected: str, actual: str) -> Check:
+def _check(label: str, outcome: Outcome, expected: str, actual: str, why: str) -> Check:
     kind, _, rest = label.partition(" ")
     name, _, table = rest.partition(" on ")
-    return Check("structure", kind, table, name, outcome, expected, actual, _WHY)
+    return Check("structure", kind, table, name, outcome, expected, actual, why)

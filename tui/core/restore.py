@@ -1,0 +1,404 @@
+"""The way back to what was recorded before the apply: what must stand then, what can not be put back, and the
+statements that lead there after the bundle's own rollback.
+
+Policies, triggers, views, functions, rights, comments, row level security and publication entries of everything that
+existed before become what they were. Tables, columns, constraints, indexes and rows stay as they are now; tables of the
+patch stay without policies and without rights for anybody but their owner (decision 24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from tui.core.catalog import Catalog, Function, Grant, Policy, Publication, Schema, Table, View
+from tui.core.check import Check
+from tui.core.removal import change_check, predict
+from tui.core.replay import replay
+from tui.core.sqlhead import read_head
+from tui.core.statements import Statement
+from tui.core.surface import Change, diff
+
+SHUT_OUT = frozenset({"public", "anon"})
+"""Who gets nothing back in a closed restore: PUBLIC, and the role of visitors who have not signed in."""
+
+RECORD = "(recorded state)"
+"""Stands where a file's name would: the statements are made from the ledger's record."""
+
+_WHY = "a restore puts back what was recorded and changes nothing else"
+_MOVED = "it changed between the look and the locks of this run"
+
+replace = msgspec.structs.replace
+
+
+class Role(msgspec.Struct, frozen=True):
+    """A role that the record names and that still exists; `usable`: objects may be given to it."""
+
+    name: str
+    usable: bool
+
+
+class Restorable(msgspec.Struct, frozen=True):
+    """What the ledger and the server say for a restore; `before` is what is to come back.
+
+    `run_id` and `applied_at` (the server's time in ISO form) are of the apply that found it, `after` is what the newest
+    run left. `roles` are those that `before` names, `given` the roles that default privileges give something to.
+    """
+
+    run_id: str
+    applied_at: str
+    before: Catalog
+    after: Catalog
+    roles: tuple[Role, ...] = ()
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that is not put back as it was, and why."""
+
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A restore, worked out for a database that looks like `start`; afterwards it must look like `result`.
+
+    `losses` can not be put back, `withheld` is kept back on purpose (a closed restore).
+    """
+
+    closed: bool
+    run_id: str
+    applied_at: str
+    start: Catalog
+    result: Catalog
+    statements: tuple[Statement, ...]
+    losses: tuple[Loss, ...]
+    withheld: tuple[Loss, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What becomes of every object, the rollback file included."""
+        return diff(plain(self.start), self.result)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that change."""
+        start = {table.name: table for table in self.start.tables}
+        return tuple(table.name for table in self.result.tables if not _same(table, start[table.name]))
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Tables from before whose rows no user of the API sees then: row level security on, and no policy."""
+        return tuple(
+            table.name
+            for table in self.result.tables
+            if table.rls and not table.policies and any(grant.grantee == "authenticated" for grant in table.grants)
+        )
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """Tables on which row level security goes off."""
+        return tuple(
+            table.name
+            for table in self.result.tables
+            if not table.rls and (was := self.start.table(table.name)) and was.rls
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """What it means, in plain words; the last one is what the operator must have read."""
+        said = [
+            f"After the rollback's own statements, {_number(len(self.statements), 'statement')} put back what was "
+            f"recorded before the apply of {self.applied_at[:16].replace('T', ' ')}: policies, triggers, views, "
+            "functions, rights, comments, row level security and publications. Before COMMIT the result is compared "
+            "with the record.",
+            "Tables, columns and rows stay; the patch's own tables stay without policies and without rights for "
+            "anybody but their owner.",
+        ]
+        if self.losses:
+            said.append(f"{_number(len(self.losses), 'thing')} can not be put back: the plan lists them.")
+        if self.closed:
+            said.append("Row level security stays on where it is on, and neither anon nor PUBLIC gets a right back.")
+        if self.closed and self.hidden:
+            said.append(
+                f"On {', '.join(self.hidden)} row level security is then on without a policy: the app's users see no "
+                "rows there until a policy lets them."
+            )
+        if not self.closed:
+            off = f"row level security goes off on {', '.join(self.opened)}, and " if self.opened else ""
+            said.append(f"The holes from before are open again: {off}every right of before is back, anon's included.")
+        return tuple(said)
+
+
+def plain(catalog: Catalog) -> Catalog:
+    """A right that was never written down is the same as the default written out; no statement can unwrite it."""
+    return replace(catalog, tables=tuple(replace(table, acl_default=False) for table in catalog.tables))
+
+
+def plan_restore(
+    recorded: Restorable, live: Catalog, rollback: Sequence[Statement], *, closed: bool, user: str
+) -> Restore:
+    """Work out the restore on a database that looks like `live`.
+
+    `rollback` are the statements that run first, `user` is connected.
+    """
+    aim = _Aim(recorded, live, closed, user)
+    after_rollback = predict(rollback, live)
+    result = aim.result(after_rollback)
+    texts = tuple(replay(after_rollback, result, user=user, given=recorded.given))
+    return Restore(
+        closed=closed,
+        run_id=recorded.run_id,
+        applied_at=recorded.applied_at,
+        start=live,
+        result=result,
+        statements=tuple(Statement(text, 0, number, 1, *read_head(text)) for number, text in enumerate(texts, 1)),
+        losses=tuple(aim.losses),
+        withheld=tuple(aim.withheld),
+    )
+
+
+def restore_checks(restore: Restore, before: Catalog, after: Catalog) -> tuple[Check, ...]:
+    """One check per object that was to change or did: `before` under the locks, `after` the last statement."""
+    moved = [change for change in diff(restore.start, before) if change.kind != "unchanged"]
+    wrong = {change.object: change for change in diff(restore.result, plain(after)) if change.kind != "unchanged"}
+    checks = [change_check(change, _MOVED) for change in moved]
+    checks += [
+        change_check(Change("unchanged", change.object, change.after or "absent", change.after or "absent"), _WHY)
+        for change in restore.changes
+        if change.kind != "unchanged" and change.object not in wrong
+    ]
+    return (*checks, *(change_check(change, _WHY) for change in wrong.values()))
+
+
+class _Aim:
+    """What must stand at the end. Fills `losses` and `withheld` on the way."""
+
+    def __init__(self, recorded: Restorable, live: Catalog, closed: bool, user: str) -> None:
+        self._before, self._live, self._closed, self._user = recorded.before, live, closed, user
+        self._roles = {role.name: role.usable for role in recorded.roles}
+        self.losses: list[Loss] = []
+        self.withheld: list[Loss] = []
+
+    def result(self, now: Catalog) -> Catalog:
+        """The catalog of the end; `now` is the one after the bundle's rollback."""
+        here = {table.name for table in self._live.tables}
+        for table in self._before.tables:
+            if table.name not in here:
+                self._lose(f"table {table.name}", "it is gone, and its rows with it")
+        tables = (self._table(table, self._before.table(table.name)) for table in now.tables)
+        return Catalog(
+            tables=tuple(tables),
+            views=tuple(self._views(now)),
+            functions=tuple(self._functions()),
+            publications=tuple(self._publication(one) for one in self._live.publications),
+            schemas=tuple(self._schema(schema, self._before.schema(schema.name)) for schema in self._live.schemas),
+        )
+
+    # Tables
+
+    def _table(self, now: Table, old: Table | None) -> Table:
+        label = f"table {now.name}"
+        now = replace(now, acl_default=False)
+        if old is None:
+            wanted = replace(now, policies=(), grants=())
+            return self._owned(label, now, wanted, now.owner, now.usable)
+        self._shape(now, old)
+        if old.acl_default and not self._live_table(now.name).acl_default:
+            self._lose(f"rights on {now.name}", "they were never written down; the same rights are written down now")
+        comments = {column.name: column.comment for column in old.columns}
+        columns = tuple(replace(column, comment=comments.get(column.name, column.comment)) for column in now.columns)
+        triggers = {constraint.name for constraint in old.constraints if constraint.kind == "trigger"}
+        constraints = [c for c in now.constraints if c.kind != "trigger"]
+        constraints += [c for c in old.constraints if c.name in triggers]
+        wanted = replace(
+            now,
+            owner=self._owner(label, old.owner, now.owner),
+            rls=self._stays_on(f"row level security on {now.name}", old.rls, now.rls),
+            force_rls=self._stays_on(f"forced row level security on {now.name}", old.force_rls, now.force_rls),
+            columns=columns,
+            constraints=tuple(sorted(constraints, key=lambda constraint: constraint.name)),
+            policies=tuple(self._policies(now.name, old.policies)),
+            triggers=old.triggers,
+            grants=tuple(self._grants(now.name, old.grants, {column.name for column in now.columns})),
+            comment=old.comment,
+        )
+        return self._owned(label, now, wanted, now.owner, now.usable)
+
+    def _live_table(self, name: str) -> Table:
+        found = self._live.table(name)
+        if found is None:
+            raise AssertionError("a rollback was foreseen to make a table")
+        return found
+
+    def _shape(self, now: Table, old: Table) -> None:
+        """What a patch changes on a table for good: it is told, not undone."""
+        for change in diff(Catalog(tables=(_bare(old),)), Catalog(tables=(_bare(now),))):
+            if change.kind == "altered":
+                self._lose(change.object, f"it stays as it is now: {change.after} (it was {change.before})")
+            elif change.kind == "dropped":
+                self._lose(change.object, f"it is gone (it was {change.before})")
+
+    def _policies(self, table: str, policies: Iterable[Policy]) -> Iterator[Policy]:
+        for policy in policies:
+            left = tuple(name for name in policy.roles if self._exists(name))
+            if left != policy.roles:
+                gone = ", ".join(sorted(set(policy.roles) - set(left)))
+                self._lose(f"policy {policy.name} on {table}", f"role {gone} does not exist any more")
+            if left:
+                yield replace(policy, roles=left)
+
+    # Views, functions, publications, schemas
+
+    def _views(self, now: Catalog) -> Iterator[View]:
+        for name in sorted({view.name for view in (*self._before.views, *now.views)}):
+            old, left = self._before.view(name), now.view(name)
+            label = f"view {name}"
+            if old is None:
+                if left is not None and not left.usable:
+                    self._lose(label, f"it belongs to {left.owner} and can not be dropped")
+                    yield left
+            elif old.materialized and left is None:
+                self._lose(label, "a materialized view is not filled again")
+            else:
+                wanted = replace(
+                    old,
+                    owner=self._owner(label, old.owner, left.owner if left else self._user),
+                    grants=tuple(self._grants(name, old.grants, set(old.columns))),
+                )
+                yield wanted if left is None else self._owned(label, left, wanted, left.owner, left.usable)
+
+    def _functions(self) -> Iterator[Function]:
+        for name in sorted({one.name for one in (*self._before.functions, *self._live.functions)}):
+            old, live = self._before.function(name), self._live.function(name)
+            label = f"function {name}"
+            if live is None and old is not None:
+                owner = self._owner(label, old.owner, self._user)
+                yield replace(old, owner=owner, grants=tuple(self._grants(name, old.grants, set())))
+            elif live is not None and old is None:
+                yield live
+            elif live is not None and old is not None:
+                kept = SHUT_OUT & {grant.grantee for grant in live.grants}
+                wanted = replace(
+                    old,
+                    owner=self._owner(label, old.owner, live.owner),
+                    grants=tuple(self._grants(name, old.grants, set(), kept)),
+                )
+                yield self._owned(label, live, wanted, live.owner, live.usable)
+
+    def _publication(self, live: Publication) -> Publication:
+        old = self._before.publication(live.name)
+        label = f"publication {live.name}"
+        own = [entry for entry in (old.tables if old else ()) if not entry.whole_schema]
+        for entry in own:
+            if self._before.table(entry.table) and not self._live.table(entry.table):
+                self._lose(f"{label} on {entry.table}", "the table is gone")
+        gone = {loss.object for loss in self.losses}
+        tables = [entry for entry in own if f"{label} on {entry.table}" not in gone]
+        tables += [entry for entry in live.tables if entry.whole_schema]
+        wanted = replace(
+            live,
+            tables=tuple(sorted(tables, key=lambda entry: entry.table)),
+            owner=self._owner(label, old.owner, live.owner) if old else live.owner,
+        )
+        return self._owned(label, live, wanted, live.owner, live.usable)
+
+    def _schema(self, live: Schema, old: Schema | None) -> Schema:
+        if old is None:
+            return live
+        barred = SHUT_OUT - set(live.usage) if self._closed else frozenset[str]()
+        usage = tuple(name for name in old.usage if name not in barred and self._exists(name))
+        for name in sorted(barred & set(old.usage)):
+            self.withheld.append(Loss(f"usage of schema {live.name}", f"{name} does not get it back"))
+        return self._owned(f"schema {live.name}", live, replace(live, usage=usage), live.owner, live.usable)
+
+    # What holds for all of them
+
+    def _grants(
+        self, name: str, grants: Iterable[Grant], columns: set[str], kept: frozenset[str] = frozenset()
+    ) -> Iterator[Grant]:
+        """The recorded rights that can and shall be given again; a closed restore leaves those of `kept` alone."""
+        for grant in grants:
+            what = f"grant {grant.privilege} to {grant.grantee} on {name}" + (
+                f".{grant.column}" if grant.column else ""
+            )
+            if self._closed and grant.grantee in SHUT_OUT - kept:
+                self.withheld.append(Loss(what, "it does not come back in a closed restore"))
+            elif not self._exists(grant.grantee):
+                self._lose(what, f"role {grant.grantee} does not exist any more")
+            elif grant.column is not None and grant.column not in columns:
+                self._lose(what, "the column is gone")
+            else:
+                if grant.grantor is not None:
+                    self._lose(what, f"{grant.grantor} had given it; it comes from the owner now")
+                yield grant
+
+    def _stays_on(self, what: str, was: bool, now: bool) -> bool:
+        if self._closed and now and not was:
+            self.withheld.append(Loss(what, "it stays on; it was off before the apply"))
+            return True
+        return was
+
+    def _owner(self, label: str, was: str, now: str) -> str:
+        if was == now or self._roles.get(was, False):
+            return was
+        why = "can not be given anything by the connected role" if was in self._roles else "does not exist any more"
+        self._lose(f"owner of {label}", f"role {was} {why}")
+        return now
+
+    def _exists(self, role: str) -> bool:
+        return role == "public" or role in self._roles
+
+    def _owned(self, label: str, now: N, wanted: N, owner: str, usable: bool) -> N:
+        """`wanted` where the connected role may make it so, else what is there."""
+        if usable or _same(now, wanted):
+            return wanted
+        self._lose(label, f"it belongs to {owner}: what changed on it stays")
+        return now
+
+    def _lose(self, label: str, reason: str) -> None:
+        self.losses.append(Loss(label, reason))
+
+
+N = TypeVar("N", Table, View, Function, Publication, Schema)
+
+
+def _alone(one: Table | View | Function | Publication | Schema) -> Catalog:
+    match one:
+        case Table():
+            return Catalog(tables=(one,))
+        case View():
+            return Catalog(views=(one,))
+        case Function():
+            return Catalog(functions=(one,))
+        case Publication():
+            return Catalog(publications=(one,))
+        case _:
+            return Catalog(schemas=(one,))
+
+
+def _same(one: N, other: N) -> bool:
+    """Whether they are equal in all that a restore is judged by."""
+    return all(change.kind == "unchanged" for change in diff(plain(_alone(one)), plain(_alone(other))))
+
+
+def _bare(table: Table) -> Table:
+    """Its columns, constraints and indexes alone. A constraint trigger's constraint comes and goes with the trigger."""
+    return Table(
+        name=table.name,
+        owner="",
+        usable=True,
+        rls=False,
+        force_rls=False,
+        columns=tuple(replace(column, comment=None) for column in table.columns),
+        constraints=tuple(constraint for constraint in table.constraints if constraint.kind != "trigger"),
+        indexes=table.indexes,
+    )
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
