@@ -180,8 +180,9 @@ def _temporary(words: _Words, kind: str) -> _Found:
     """Temporary objects stay with the server's session, which is the pooler's; a table can end with the transaction."""
     at = -1
     if kind in ("create table", "create view", "create sequence"):
-        head = words.words[: words.run_of(kind.partition(" ")[2]) + 6]
-        at = next((i for i, word in enumerate(head) if word in ("temp", "temporary", "pg_temp")), -1)
+        noun = words.run_of(kind.partition(" ")[2])
+        said = (i for i in range(noun) if words.words[i] in ("temp", "temporary"))
+        at = next(said, words.run_of("pg_temp", "."))
     elif kind in ("select", "with"):
         at = max(words.run_of("into", "temp"), words.run_of("into", "temporary"))
     if at >= 0 and words.run_of("on", "commit", "drop") < 0:
@@ -193,25 +194,23 @@ def _calls(words: _Words, kind: str) -> _Found:
     """Calls that run at once and have an effect on the session."""
     if kind not in _RUNS_NOW:
         return
+    called: list[int] = []
     for index, word in enumerate(words.words):
         if kind == "do" and (tag := _DOLLAR.match(word)):
             size = len(tag[0])
             yield from _calls(_Words(word[size:-size], words.at(index) + size), "call")
-        elif words.word(index + 1) != "(":
-            continue
-        elif _SESSION_LOCK.fullmatch(word):
+        elif word == "(":
+            called.append(index - 1)
+        elif word == ")" and called:
+            name = called.pop()
+            if (
+                words.words[name] == "set_config"
+                and words.words[index - 2] == ","
+                and words.words[index - 1] in _UNTRUE
+            ):
+                yield words.at(name), f"set_config with false at the end {_SESSION}: say true there"
+        elif _SESSION_LOCK.fullmatch(word) and words.word(index + 1) == "(":
             yield words.at(index), f"{word} {_SESSION}: use the pg_..._xact_... function of the same name"
-        elif word == "set_config" and _last_argument(words, index + 2) in _UNTRUE:
-            yield words.at(index), f"set_config with false at the end {_SESSION}: say true there"
-
-
-def _last_argument(words: _Words, index: int) -> str:
-    """The last argument of a call whose first argument is at `index`, "" when it is more than one token."""
-    depth = 1
-    while index < len(words.words) and depth:
-        depth += (words.words[index] == "(") - (words.words[index] == ")")
-        index += 1
-    return words.words[index - 2] if words.words[index - 3] == "," else ""
 
 
 class _NewLabels:

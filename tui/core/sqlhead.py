@@ -163,7 +163,7 @@ class _Words:
 
     def skip(self, words: frozenset[str]) -> None:
         """Past every following token that is one of `words`."""
-        while self.peek() in words:
+        while self._next and self.peek() in words:
             self.take()
 
     def until(self, *words: str) -> bool:

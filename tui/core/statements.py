@@ -88,6 +88,8 @@ class _Splitter:
         self._found: list[Statement] = []
         # The line is counted on from the statement before: counting from the top each time would be quadratic.
         self._line, self._line_start, self._counted = 1, int(sql.startswith("\ufeff")), 0
+        # Once there is no end of data further down, there is none to look for again.
+        self._data_follow = True
         self._begin_statement()
 
     def run(self) -> tuple[Statement, ...]:
@@ -164,7 +166,8 @@ class _Splitter:
         text = self._sql[start:end]
         head = read_head(text)
         self._found.append(Statement(text, start, self._line, start - self._line_start + 1, *head))
-        if after < 0 or head.kind != "copy" or not reads_standard_input(text):
+        if after < 0 or not self._data_follow or head.kind != "copy" or not reads_standard_input(text):
             return 0
         data = _END_OF_DATA.search(self._sql, after)
+        self._data_follow = data is not None
         return data.end() if data else 0
