@@ -10,7 +10,9 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from tui.core.report import Report, as_json, markdown
+from tui.core.report import Report
+from tui.core.report_json import as_json
+from tui.core.report_markdown import markdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from tui.core.deck import Destination
 from tui.core.expectation import Expectation
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
-from tui.core.report import Report, as_json, document, markdown
+from tui.core.report import Report
+from tui.core.report_json import as_json, document
+from tui.core.report_markdown import markdown
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.statements import split
 from tui.core.surface import Change

@@ -12,25 +12,26 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from tui.core.deck import Deck
 from tui.core.look import Look
 from tui.core.run import Action, Phase
-from tui.core.text import Glyphs, fit, one_line, redact
+from tui.core.text import Glyphs, one_line, redact
 from tui.crash import record
 from tui.identity import client_host, operator
 from tui.screens.base import DeckScreen
 from tui.screens.steps.confirm import ConfirmBox, ConfirmStep
+from tui.screens.steps.leave import LeaveQuestion
 from tui.screens.steps.plan import PlanStep
 from tui.screens.steps.preflight import PreflightStep
+from tui.screens.steps.rail import band_text, draw_steps, promise_lines
 from tui.screens.steps.rehearsal import RehearsalStep
 from tui.screens.steps.report import ReportStep
 from tui.screens.steps.run import RunStep
 from tui.screens.steps.statements import StatementsScreen
-from tui.screens.steps.step import Promise, Step, behind
+from tui.screens.steps.step import Step
 from tui.screens.steps.target import TargetStep
 from tui.screens.steps.verify import VerifyStep
 from tui.screens.steps.walk import Run, Walk
@@ -39,7 +40,7 @@ from tui.theme import Role
 from tui.widgets.band import WIDE
 from tui.widgets.footer import Entry
 from tui.widgets.frame import Frame
-from tui.widgets.lines import Line, Lines, Span, justify, line
+from tui.widgets.lines import Lines
 from tui.widgets.reader import Reader
 
 STEPS: tuple[type[Step], ...] = (
@@ -54,49 +55,6 @@ STEPS: tuple[type[Step], ...] = (
 )
 REDRAW = 0.1
 """Seconds between two drawings of a run: statements finish faster than an eye follows and a slow line carries."""
-RAIL = 26
-"""Cells of the list of steps."""
-PROMISES = (("does", "does"), ("does_not", "does not"), ("back", "way back"))
-
-
-class LeaveQuestion(ModalScreen[bool]):
-    """Asked before a run is left. True cancels it; staying is what enter and escape do."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "cancel", "Cancel the run", tooltip="Stop, and roll everything back"),
-        Binding("escape,enter,s", "stay", "Stay", tooltip="Back to the run, which goes on"),
-    ]
-
-    CSS = """
-    LeaveQuestion { align: center middle; background: $background 60%; }
-    LeaveQuestion #leave { width: 50; height: 4; background: $background; border: round $warning; }
-    """
-
-    def __init__(self, committing: bool) -> None:
-        super().__init__()
-        self._committing = committing
-
-    def compose(self) -> ComposeResult:
-        """A question and its two answers."""
-        with Frame("A run is going on", id="leave"):
-            yield Lines(id="leave-text")
-
-    def on_mount(self) -> None:
-        """Say what each answer does."""
-        text = self.query_one("#leave-text", Lines)
-        if self._committing:
-            said: list[Line] = [line(("COMMIT is sent: it can not be called back.", "warn"))]
-        else:
-            said = [line(("c", "live!"), ("  cancel it: everything is rolled back", "text"))]
-        self.call_after_refresh(text.show, [*said, line(("esc", "live!"), ("  stay: it goes on", "text"))])
-
-    def action_cancel(self) -> None:
-        """Cancel the run."""
-        self.dismiss(not self._committing)
-
-    def action_stay(self) -> None:
-        """Let it go on."""
-        self.dismiss(False)
 
 
 class WalkthroughScreen(DeckScreen):
@@ -133,25 +91,7 @@ class WalkthroughScreen(DeckScreen):
         (0, "-narrow"),
         (WIDE, "-wide"),
     ]
-    CSS = """
-    WalkthroughScreen #walk-band { height: 1; background: $deck-bar; color: $foreground; }
-    WalkthroughScreen #walk-band.-production { background: $error; color: $background; text-style: bold; }
-    WalkthroughScreen #walk-body { height: 1fr; }
-    WalkthroughScreen #walk-rail { width: 28; }
-    WalkthroughScreen #walk-step { height: 1; padding: 0 1; }
-    WalkthroughScreen #walk-promise { height: 3; dock: bottom; }
-    WalkthroughScreen #step-text { margin-bottom: 1; }
-    WalkthroughScreen.-wide #walk-step { display: none; }
-    WalkthroughScreen.-narrow #walk-rail { display: none; }
-    WalkthroughScreen.-narrow #walk-frame { border: none; }
-    WalkthroughScreen #confirm { display: none; height: 3; max-height: 3; }
-    WalkthroughScreen #confirm-row { height: 1; }
-    WalkthroughScreen #confirm-name { width: 1fr; height: 1; border: none; padding: 0 1; background: $deck-cursor; }
-    WalkthroughScreen #confirm-go { width: auto; height: 1; margin-left: 2; background: $error; color: $background; }
-    WalkthroughScreen #confirm-go:disabled { background: $deck-bar; color: $deck-dim; text-opacity: 100%; }
-    WalkthroughScreen #confirm-go:focus { text-style: bold reverse; }
-    WalkthroughScreen #confirm-asks, WalkthroughScreen #confirm-said { height: 1; }
-    """
+    CSS_PATH = "walkthrough.tcss"
 
     def __init__(
         self,
@@ -245,41 +185,18 @@ class WalkthroughScreen(DeckScreen):
         self.rest()
 
     def _draw_band(self) -> None:
-        walk = self.walk
-        place, bundle = walk.deck.destination, walk.plan.bundle
-        kind = "LOCAL" if place.local else "PRODUCTION"
-        verb = "Apply" if walk.action == "apply" else "Roll back"
-        right = f"{verb} {one_line(bundle.name, 40)} "
-        room = max(1, self.size.width - len(right) - 1)
-        where = one_line(f"{place.name}: database {place.database} on {place.host}:{place.port}", 300)
-        text = f"{fit(f' {kind}  {where}', room)} {right}"
-        if self._band.content != Content(text):
-            self._band.update(Content(text))
+        text = Content(band_text(self.walk, self.size.width))
+        if self._band.content != text:
+            self._band.update(text)
 
     def _draw_steps(self) -> None:
-        lines: list[Line] = []
-        marks: list[Span] = []
-        for index, step in enumerate(self.steps):
-            standing = step.standing() if index <= self._furthest else step.ahead()
-            here = index == self._at
-            name: Role = "strong" if here else "text" if index <= self._furthest else "dim"
-            head: tuple[Span, ...] = ((f"{standing.mark} ", standing.role), (f"{index + 1} {step.name}", name))
-            word: tuple[Span, ...] = ((standing.word, standing.role),)
-            lines.append(Line(justify(head, word, self._rail.content_size.width), "resting" if here else "plain"))
-            marks.append((standing.mark, standing.role if index <= self._furthest else "dim"))
-            if here:
-                one: list[Span] = [(f"step {index + 1} of {len(self.steps)}  ", "dim"), (step.name, "strong")]
-                one.append((f"  {standing.word}", standing.role))
-        self._rail.show(lines)
-        self._one.show((Line(justify(one, marks, self._one.content_size.width)),))
+        drawn = draw_steps(self.steps, self._at, self._furthest)
+        self._rail.show(drawn.rail(self._rail.content_size.width))
+        self._one.show((drawn.one(self._one.content_size.width),))
 
     def _draw_promise(self) -> None:
-        promise: Promise = self.step.promise()
-        cells = self._promise.content_size.width or self.size.width - 4
-        lines: list[Line] = []
-        for name, word in PROMISES:
-            lines += behind(((fit(word, 10), "dim"),), getattr(promise, name), cells, "dim")
-        if self._promise.styles.height is None or self._promise.size.height != len(lines):
+        lines = promise_lines(self.step.promise(), self._promise.content_size.width or self.size.width - 4)
+        if self._promise.size.height != len(lines):
             self._promise.styles.height = len(lines)
         self._promise.show(lines)
 

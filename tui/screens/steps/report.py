@@ -54,9 +54,10 @@ class ReportStep(Step):
         """Paths, what is left to do, the way back."""
         lines: list[Line] = []
         if self.files is not None:
-            lines += field("Markdown", one_line(str(self.files.markdown), 1000), cells, "strong")
-            lines += field("JSON", one_line(str(self.files.json), 1000), cells, "strong")
-            lines += [Line(), *paragraph("y copies the Markdown file's path.", cells, "dim")]
+            lines += field("in", one_line(str(self.files.markdown.parent), 1000), cells)
+            lines += field("Markdown", one_line(self.files.markdown.name, 200), cells, "strong")
+            lines += field("JSON", one_line(self.files.json.name, 200), cells, "strong")
+            lines += paragraph("y copies the path of the Markdown file.", cells, "dim")
         if self._failed:
             lines += hanging(
                 (f"{self.glyphs.bad} ", "bad"),

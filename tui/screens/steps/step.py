@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,7 +38,7 @@ class Promise:
 NOTHING_YET = "p back, esc leaves: nothing was changed"
 
 
-class Step:
+class Step(ABC):
     """One step. Subclasses say what it shows; none of them draws by itself or waits for anything."""
 
     NAME: ClassVar[str]
@@ -52,17 +53,17 @@ class Step:
         """What the step is called."""
         return self.NAME
 
+    @abstractmethod
     def promise(self) -> Promise:
-        """What it does, never does, and the way back."""
-        raise LookupError(self.NAME)
+        """What it does, what it does not do, and the way back."""
 
+    @abstractmethod
     def standing(self) -> Standing:
         """How it stands, once it was reached."""
-        raise LookupError(self.NAME)
 
+    @abstractmethod
     def write(self, cells: int) -> list[Line]:
         """Its text for a width."""
-        raise LookupError(self.NAME)
 
     def arrive(self) -> Awaitable[None] | None:
         """What is to be asked when the step is entered, None when nothing is."""

@@ -1,0 +1,133 @@
+"""A report for machines, as JSON: the keys of the commands and more, every text cleaned and without secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from tui.core.check import Check
+from tui.core.look import Server
+from tui.core.report import KINDS, Report, label
+from tui.core.run import Failure
+from tui.core.text import redact, visible
+
+TEXT_LIMIT = 100_000
+"""Characters of one text."""
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report with the keys of `apply --json` (design: cli) and more; texts are cleaned, times RFC 3339."""
+    plan, place, run, end, server = report.plan, report.destination, report.run, report.end, report.server
+    raw = {
+        "action": report.action,
+        "outcome": end.outcome.value,
+        "ran": end.ran,
+        "message": end.reason,
+        "state": end.state,
+        "next_step": end.next_step,
+        "at": report.at,
+        "target": {
+            "name": place.name,
+            "host": place.host,
+            "port": place.port,
+            "database": place.database,
+            "user": place.user,
+            **(_server(server) if server else {}),
+        },
+        "operator": plan.operator,
+        "client_host": plan.client_host,
+        "run_id": report.record.run_id if report.record else None,
+        "xid": run.xid,
+        "bundle": {"name": plan.bundle.name, "version": plan.bundle.version, "checksum": plan.bundle.checksum},
+        "file": plan.file,
+        "rehearsal": report.rehearsal or None,
+        "statements": {
+            "total": len(plan.statements),
+            "done": run.done,
+            "failed": int(run.failure is not None and run.failure.index is not None),
+        },
+        "failed_statement": _failed(run.failure) if run.failure else None,
+        **{kind: [change.object for change in report.of(kind)] for kind in KINDS},
+        "definitions": {
+            change.object: {"before": change.before, "after": change.after}
+            for change in report.changes
+            if change.kind in ("altered", "dropped")
+        },
+        "seconds": end.seconds,
+        "lock_hold_seconds": end.lock_seconds,
+        "locks": list(end.locks),
+        "round_trips": end.round_trips,
+        "attempts": run.attempts,
+        "verdict": report.after.verdict.state if report.after else None,
+        "checks": {"before_commit": _tally(run.checks), "afterwards": _tally(report.verified)},
+        "counts": [
+            {"title": row.title, "label": row.label, "rows": row.rows, "note": row.note} for row in report.counts
+        ],
+        "notes": list(plan.bundle.manifest.notes),
+    }
+    return {key: _clean(value) for key, value in raw.items()}
+
+
+def as_json(report: Report) -> str:
+    """The document as indented JSON text."""
+    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def _server(server: Server) -> dict[str, Any]:
+    return {
+        "pooled": server.pooled,
+        "mode": server.mode,
+        "server_version": server.version,
+        "tls": server.tls,
+        "tls_verified": server.tls_verified,
+    }
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {
+        "index": failure.index,
+        "file": failure.file,
+        "line": failure.line,
+        "column": failure.column,
+        "sqlstate": failure.sqlstate,
+        "message": failure.message,
+        "detail": failure.detail,
+        "hint": failure.hint,
+    }
+
+
+def _tally(checks: Iterable[Check]) -> dict[str, Any]:
+    checks = tuple(checks)
+    return {
+        "total": len(checks),
+        "passed": sum(check.ok for check in checks),
+        "failing": [
+            {
+                "object": label(check),
+                "outcome": check.outcome,
+                "expected": check.expected,
+                "actual": check.actual,
+                "why": check.why,
+            }
+            for check in checks
+            if not check.ok
+        ],
+    }
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return redact(visible(value, limit=TEXT_LIMIT, newlines=True))
+        case float():
+            return round(value, 6)
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {_clean(key): _clean(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_clean(item) for item in value]
+        case _:
+            return value
