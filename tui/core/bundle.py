@@ -17,6 +17,7 @@ import msgspec
 
 from tui.core.expectation import Expectation
 from tui.core.isolation_spec import IsolationSpec, flaws
+from tui.core.safety import Mute
 from tui.core.statements import Statement, check_script, split
 
 MANIFEST = "bundle.toml"
@@ -109,6 +110,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prerequisites: Prerequisites = Prerequisites()
     counts: tuple[CountQuery, ...] = ()
     panels: tuple[Panel, ...] = ()
+    mutes: tuple[Mute, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -6,16 +6,18 @@ Screens know this protocol only, so the driver never reaches them, and a scripte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tui.core.bundle import Bundle
+from tui.core.check import Layer
 from tui.core.drift import Drift
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
+from tui.core.proof import Proof
 from tui.core.run import Event, Plan
 
 ProblemKind = Literal["auth", "unreachable", "lost", "refused", "timeout", "query"]
@@ -105,6 +107,10 @@ class Deck(Protocol):
 
     async def preview(self, plan: Plan) -> Preview:
         """What the plan would do here, nothing executed. Raises Problem."""
+        ...
+
+    async def prove(self, layers: Collection[Layer]) -> Proof:
+        """Run the safety lint and the isolation matrix, those of them that `layers` asks for. Raises Problem."""
         ...
 
     async def drift(self) -> Drift | None:

@@ -20,12 +20,14 @@ from tui.core.checklist import Check
 from tui.core.deck import Control, Problem
 from tui.core.preflight import check_preflight
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
+from tui.core.safety import Key, LintRequest, baseline_of, judge
 from tui.core.surface import diff
 from tui.core.text import redact, visible
 from tui.core.verdict import Verdict
 from tui.db.attempt import Attempt
 from tui.db.commit import Record, commit
 from tui.db.link import Link
+from tui.db.lint import lint
 from tui.db.locks import Lock, find_blockers, wanted_locks
 from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
@@ -83,6 +85,7 @@ class _Run:
         self._locked_at: float | None = None
         self._lock_seconds = 0.0
         self._locks_held: tuple[str, ...] = ()
+        self._findings: tuple[Key, ...] | None = None
         self._verdict: Verdict | None = None
 
     async def events(self) -> AsyncIterator[Event]:
@@ -161,15 +164,24 @@ class _Run:
         """Open both connections side by side, then one round trip for the look and the preflight facts."""
         try:
             await asyncio.gather(self._link.open(), self._open_watch())
-            return await self._observer.look(self._link, facts=True)
+            sight, self._findings = await asyncio.gather(self._observer.look(self._link, facts=True), self._lint())
         except Problem as problem:
             reason = f"Could not look at the database: {problem}."
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, problem.hint, ran=False, problem=problem.kind) from None
+        return sight
 
     async def _open_watch(self) -> None:
         # Without a second connection the run still works; only blockers are then looked for on the first.
         with suppress(Problem):
             await self._watch.open()
+
+    async def _lint(self) -> tuple[Key, ...] | None:
+        """What the safety lint finds before an apply, so that later findings can be told to be new; beside the look."""
+        if self._plan.action != "apply" or not self._watch.is_open:
+            return None
+        with suppress(Problem):
+            return tuple(sorted(baseline_of(judge(await lint(self._watch, LintRequest())))))
+        return None
 
     def _stop_when_done(self, verdict: Verdict) -> None:
         plan = self._plan
@@ -309,7 +321,7 @@ class _Run:
     async def _commit(self, attempt: Attempt, before: Catalog, after: Catalog, seconds: float) -> None:
         plan = self._plan
         lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
-        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, before, after)
+        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, self._findings, before, after)
         try:
             outcome, said = await commit(self._link, self._target, plan, record, self._journals)
         except OSError as error:

@@ -11,6 +11,7 @@ import msgspec
 from tui.core.catalog import Catalog
 from tui.core.deck import Problem
 from tui.core.run import Outcome, Plan
+from tui.core.safety import Key
 from tui.core.text import redact, visible
 from tui.db.journal import Journal
 from tui.db.ledger import RUNS, read_runs
@@ -24,12 +25,16 @@ RESOLVE_WITHIN = 15.0
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent."""
+    """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent.
+
+    `findings` are those of the safety lint before the run, None when it was not made.
+    """
 
     run_id: str
     xid: str
     seconds: float
     lock_seconds: float
+    findings: tuple[Key, ...] | None
     before: Catalog
     after: Catalog
 
@@ -113,7 +118,7 @@ async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
     return Outcome.COMMITTED if recorded else Outcome.UNKNOWN
 
 
-def _row(plan: Plan, record: Record) -> tuple[str, ...]:
+def _row(plan: Plan, record: Record) -> tuple[str | None, ...]:
     """The parameters of `ledger_insert.sql`."""
     return (
         record.run_id,
@@ -130,6 +135,7 @@ def _row(plan: Plan, record: Record) -> tuple[str, ...]:
         f"{record.lock_seconds:.6f}",
         str(len(plan.statements)),
         str(Outcome.COMMITTED),
+        None if record.findings is None else msgspec.json.encode(record.findings).decode(),
         msgspec.json.encode(record.before).decode(),
         msgspec.json.encode(record.after).decode(),
     )

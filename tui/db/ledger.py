@@ -9,6 +9,7 @@ import msgspec
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.look import RunRecord
+from tui.core.safety import Key
 from tui.db.pipeline import Command, Reply
 from tui.db.queries import query
 
@@ -20,7 +21,8 @@ class Recorded(msgspec.Struct, frozen=True):
     """One run as the ledger keeps it, with the catalog before its first statement and after its last.
 
     `digest` is that of the whole bundle it ran from, `server_version` that of the server whose deparser wrote the
-    catalogs: on another version the same definition may be worded differently.
+    catalogs: on another version the same definition may be worded differently. `findings_before`: what the safety lint
+    found before an apply, None when it could not be made.
     """
 
     run_id: str
@@ -32,6 +34,7 @@ class Recorded(msgspec.Struct, frozen=True):
     server_version: str
     surface_before: Catalog
     surface_after: Catalog
+    findings_before: tuple[Key, ...] | None = None
 
     @property
     def server_number(self) -> str:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
+from tui.core.check import Check, Layer
 from tui.core.deck import Control, Destination
 from tui.core.drift import Drift, changes_since
+from tui.core.isolation import to_checks as isolation_checks
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Count, Preview, preview
 from tui.core.preflight import PreflightCheck, check_preflight
+from tui.core.proof import Proof
 from tui.core.run import Event, Plan
+from tui.core.safety import Finding, LintRequest, judge, scope
+from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
 from tui.db import applier
 from tui.db.feeds import Feeds
 from tui.db.link import Link, query_problem
+from tui.db.lint import lint
+from tui.db.matrix import prove
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.sight import Observer, Sight
@@ -102,6 +109,28 @@ class Session:
             same_version=last.server_number == look.server.version,
             changes=changes_since(last.surface_after, look.catalog),
         )
+
+    async def prove(self, layers: Collection[Layer]) -> Proof:
+        """Run the safety lint and the isolation matrix, those of them that `layers` asks for. Raises Problem.
+
+        The matrix works in a transaction that is rolled back; what keeps it from running is in the proof, not raised.
+        """
+        look = await self.look()
+        checks: list[Check] = []
+        findings: tuple[Finding, ...] = ()
+        matrix = None
+        async with self._look_busy:
+            if "safety" in layers:
+                rows = await lint(self._looks, LintRequest())
+                apply = (await self._observer.records(self._looks)).apply
+                known = apply.findings_before if apply else None
+                findings = judge(rows, self._bundle.manifest.mutes, None if known is None else frozenset(known))
+                checks += safety_checks(findings, scope(rows))
+            if "behaviour" in layers:
+                read_only = self._target.read_only
+                matrix = await prove(self._looks, self._bundle, look.catalog, read_only=read_only)
+                checks += isolation_checks(matrix)
+        return Proof(findings, matrix, tuple(checks), look.taken_at)
 
     async def ping(self, times: int = 3) -> list[float]:
         """Seconds of `times` round trips with a trivial statement. Raises Problem."""

@@ -22,6 +22,7 @@ begin
             lock_seconds double precision not null,
             statements integer not null,
             outcome text not null,
+            findings_before jsonb,
             surface_before jsonb not null,
             surface_after jsonb not null
         );
