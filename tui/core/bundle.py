@@ -17,7 +17,7 @@ import msgspec
 
 from tui.core.expectation import Expectation
 from tui.core.isolation_spec import IsolationSpec, flaws
-from tui.core.safety import Mute
+from tui.core.safety import LintRequest, Mute
 from tui.core.statements import Statement, check_script, split
 
 MANIFEST = "bundle.toml"
@@ -96,6 +96,20 @@ class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waits_for: str = ""
 
 
+class Safety(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the safety lint is to look at: the schemas the API exposes, the column that makes a row a tenant's, and the
+    findings the bundle explains.
+    """
+
+    schemas: tuple[str, ...] = ("public",)
+    tenant_column: str = "tenant_id"
+    mutes: tuple[Mute, ...] = ()
+
+    def request(self) -> LintRequest:
+        """What `safety.sql` is asked for this bundle."""
+        return LintRequest(schemas=self.schemas, tenant_column=self.tenant_column)
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`bundle.toml`: the bundle's table of contents."""
 
@@ -110,7 +124,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prerequisites: Prerequisites = Prerequisites()
     counts: tuple[CountQuery, ...] = ()
     panels: tuple[Panel, ...] = ()
-    mutes: tuple[Mute, ...] = ()
+    safety: Safety = Safety()
     notes: tuple[str, ...] = ()
 
 

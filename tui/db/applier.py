@@ -20,7 +20,7 @@ from tui.core.checklist import Check
 from tui.core.deck import Control, Problem
 from tui.core.preflight import check_preflight
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
-from tui.core.safety import Key, LintRequest, baseline_of, judge
+from tui.core.safety import Key, baseline_of, judge
 from tui.core.surface import diff
 from tui.core.text import redact, visible
 from tui.core.verdict import Verdict
@@ -36,6 +36,9 @@ from tui.db.target import Target
 
 LOCK_NOT_HAD = frozenset({"55P03", "40P01"})
 """lock_not_available (NOWAIT or lock_timeout) and deadlock_detected: only these are worth another try."""
+
+CANCEL_GRACE = 5.0
+"""Seconds a cancelled statement has to end before the line is given up; the server then rolls back by itself."""
 
 RUN_ELSEWHERE = "PD001"
 """Our own SQLSTATE of run_guard.sql: somebody else's run holds the database."""
@@ -180,7 +183,8 @@ class _Run:
         if self._plan.action != "apply" or not self._watch.is_open:
             return None
         with suppress(Problem):
-            return tuple(sorted(baseline_of(judge(await lint(self._watch, LintRequest())))))
+            rows = await lint(self._watch, self._plan.bundle.manifest.safety.request())
+            return tuple(sorted(baseline_of(judge(rows))))
         return None
 
     def _stop_when_done(self, verdict: Verdict) -> None:
@@ -296,6 +300,9 @@ class _Run:
             self._locks_ended()
             self._end_undone(failed)
         yield events.Committing(attempt.xid)
+        if self._control.cancelled:
+            await self._undo()
+            raise _cancelled()
         await self._commit(attempt, before, after, monotonic() - began)
 
     def _end_undone(self, failed: list[Check]) -> None:
@@ -371,6 +378,9 @@ class _Run:
         """Stops the running statement once the operator asks; is itself stopped when the batch is through."""
         await self._control.wait()
         await self._link.cancel()
+        # A line that went silent carries no answer to that either, and the operator is waiting.
+        await asyncio.sleep(CANCEL_GRACE)
+        self._link.give_up()
 
     def _locks_ended(self) -> None:
         if self._locked_at is not None:

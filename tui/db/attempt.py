@@ -14,6 +14,7 @@ import msgspec
 from tui.core.catalog import Catalog, decode
 from tui.core.checklist import Check, compare
 from tui.core.removal import removal_checks
+from tui.core.restore import restore_checks
 from tui.core.run import Failure, Plan
 from tui.core.statements import place
 from tui.core.text import redact, visible
@@ -90,6 +91,8 @@ class Attempt:
     def checks(self) -> tuple[Check, ...]:
         """The checks on the not yet committed result."""
         twin = self.twin
+        if self._plan.restore is not None:
+            return restore_checks(self._plan.restore, self.before, self.after)
         if twin is None:
             return removal_checks(self._plan.statements, self.before, self.after)
         return compare(self._plan.bundle.expectation, self.after, twin.catalog, twin.failures)
@@ -104,7 +107,7 @@ class Attempt:
         return Failure(
             message=message or "the server gave no reason",
             index=index,
-            file=plan.file if index is not None else "",
+            file=plan.source(index) if index is not None else "",
             line=line,
             column=column,
             sqlstate=error.sqlstate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +23,12 @@ from tui.db.target import Target
 
 RESOLVE_WITHIN = 15.0
 """Seconds to ask what became of a COMMIT whose answer was lost, before saying that it is not known."""
+
+LEDGER_EXISTS = """
+select exists (
+    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'patchdeck' and c.relname = 'runs')
+"""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -59,7 +66,9 @@ async def commit(link: Link, target: Target, plan: Plan, record: Record, journal
         )
         outcome, said = await _send(link, target, plan, record)
         if outcome is not Outcome.UNKNOWN:
-            journal.record("finished", outcome=str(outcome))
+            # COMMIT is over: a full disk can not undo it. The entry then stays open, and the next start asks again.
+            with suppress(OSError):
+                journal.record("finished", outcome=str(outcome))
     return outcome, said
 
 
@@ -99,22 +108,26 @@ async def resolve(target: Target, run_id: str, xid: str) -> Outcome:
 
 async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
     """One question; None while the transaction is still in progress. Raises Problem when the line is lost."""
+    status_of = Command("select pg_xact_status($1::xid8)", (xid,))
     try:
-        status = (await link.run("select pg_xact_status($1::xid8)", xid)).value
+        replies = await link.batch([Command("begin"), status_of, *RUNS, Command(LEDGER_EXISTS), Command("rollback")])
     except StatementError as error:
         # 22023, "transaction ID is in the future": this server has never given that id out (another cluster at the same
         # address, or one restored to an earlier moment), so nothing of it is here.
         return Outcome.ROLLED_BACK if error.sqlstate == "22023" else Outcome.UNKNOWN
+    status, runs, ledger = (replies[at].value for at in (1, 3, 4))
+    recorded = any(run.run_id == run_id for run in read_runs(runs))
     match status:
-        case "committed":
-            return Outcome.COMMITTED
-        case "aborted":
-            return Outcome.ROLLED_BACK
         case "in progress":
             return None
-    # Too old for the server to remember; the ledger row was written by the transaction itself.
-    replies = await link.batch([Command("begin"), *RUNS, Command("rollback")])
-    recorded = any(run.run_id == run_id for run in read_runs(replies[2].value))
+        case "aborted":
+            return Outcome.ROLLED_BACK
+        case "committed":
+            # A server that crashed gives ids out again whose transactions never reached its disk: what committed is
+            # ours only if our ledger row, written by the same transaction, is there (or may not be read by this role).
+            lost = not recorded and (runs or ledger == "f")
+            return Outcome.ROLLED_BACK if lost else Outcome.COMMITTED
+    # Too old for the server to remember.
     return Outcome.COMMITTED if recorded else Outcome.UNKNOWN
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from socket import SHUT_RDWR, socket
 from time import monotonic
 
 import psycopg
@@ -118,6 +120,12 @@ class Link:
             # The statement's own deadline and the closed connection are the second net.
             with suppress(psycopg.Error):
                 await self._connection.cancel_safe(timeout=5.0)
+
+    def give_up(self) -> None:
+        """End the line under a batch that nobody answers: its reader gets a LineLost instead of waiting on."""
+        if self._connection is not None and self.is_open:
+            with suppress(OSError), socket(fileno=os.dup(self._connection.pgconn.socket)) as line:
+                line.shutdown(SHUT_RDWR)
 
     async def close(self) -> None:
         """Close; a statement still running is cancelled first so that no lock outlives us. Safe to call twice."""

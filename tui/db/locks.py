@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from psycopg import sql
@@ -20,12 +20,12 @@ from tui.db.queries import query
 Lock = tuple[str, LockMode]
 
 
-def wanted_locks(bundle: Bundle, live: Catalog, action: Action) -> tuple[Lock, ...]:
+def wanted_locks(bundle: Bundle, live: Catalog, action: Action, more: Iterable[str] = ()) -> tuple[Lock, ...]:
     """What has to be locked on this database, sorted by relation: the prerequisites' locks and, where the patch's own
-    tables exist already, those too, since replacing a policy needs them alone.
+    tables exist already, those too, since replacing a policy needs them alone. `more` are tables a restore changes.
     """
     locks: dict[str, LockMode] = {name: mode for name, mode in bundle.locks() if live.table(name)}
-    expected = {table.name for table in bundle.expectation.tables}
+    expected = {table.name for table in bundle.expectation.tables} | set(more)
     if action == "rollback":
         locks = {name: mode for name, mode in locks.items() if name in expected}
     for name in expected:

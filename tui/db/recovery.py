@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,13 @@ class Recovered:
 async def recover(target: Target, journals: Path | None = None) -> tuple[Recovered, ...]:
     """Resolve every unfinished run on this database; nothing is asked when there is none.
 
-    Costs no connection in the ordinary case. Raises OSError when an answer can not be written down.
+    Costs no connection in the ordinary case. An answer that can not be written down is asked for again next time.
     """
     found = []
     for entry in unfinished(target.destination, journals):
         outcome = await resolve(target, entry.run_id, entry.xid)
         if outcome is not Outcome.UNKNOWN:
-            finish(entry, str(outcome))
+            with suppress(OSError):
+                finish(entry, str(outcome))
         found.append(Recovered(entry, outcome))
     return tuple(found)

@@ -18,7 +18,7 @@ from tui.core.plan import Count, Preview, preview
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof import Proof
 from tui.core.run import Event, Plan
-from tui.core.safety import Finding, LintRequest, judge, scope
+from tui.core.safety import Finding, judge, scope
 from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
 from tui.db import applier
@@ -121,10 +121,10 @@ class Session:
         matrix = None
         async with self._look_busy:
             if "safety" in layers:
-                rows = await lint(self._looks, LintRequest())
+                rows = await lint(self._looks, self._bundle.manifest.safety.request())
                 apply = (await self._observer.records(self._looks)).apply
                 known = apply.findings_before if apply else None
-                findings = judge(rows, self._bundle.manifest.mutes, None if known is None else frozenset(known))
+                findings = judge(rows, self._bundle.manifest.safety.mutes, None if known is None else frozenset(known))
                 checks += safety_checks(findings, scope(rows))
             if "behaviour" in layers:
                 read_only = self._target.read_only

@@ -106,7 +106,9 @@ class Observer:
             server=describe_server(self._target, link, reading.server),
             catalog=reading.catalog,
             checks=checks,
-            verdict=judge(checks, expectation, reading.catalog, ours[0].action if ours else None),
+            verdict=judge(
+                checks, expectation, reading.catalog, ours[0].action if ours else None, ours[0].mode if ours else ""
+            ),
             runs=ours,
             taken_at=reading.server.now,
         )
