@@ -11,6 +11,7 @@ import re
 MASK = "***"
 """What stands where a secret was."""
 
+_QUOTE = re.compile(r"""\\*["']""")
 _URI_PART = re.compile(r"\S+")
 
 # libpq: 'a\'b' and a\ b; SQL: 'a''b'; JSON, also inside a JSON string: "a\"b". A quote that never ends was cut off.
@@ -23,10 +24,10 @@ _NAME = (
 )
 _GIVEN = r"""(?:\\*["']\s{0,8}:|\\*["']?\s{0,8}(?:=>?|:=))\s{0,8}"""
 _SECRET = re.compile(
-    rf"""(?P<kept>{_NAME}{_GIVEN}|\bpassword\s{{1,8}}(?=')){_VALUE}"""
-    r"|(?P<scheme>\b(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}"
+    rf"""(?P<kept>{_NAME}{_GIVEN}|(?<![a-z])password\s{{1,8}}(?='))(?P<value>{_VALUE})"""
+    r"|(?P<scheme>(?<![a-z])(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}"
     r"|(?-i:eyJ)[\w-]{6,}(?:\.[\w-]*){0,3}"
-    r"|whsec_[\w+/=-]+|sb_secret_[\w-]+|sbp_[\w-]{8,}|\bsk[-_][\w-]{16,}|SCRAM-SHA-256\$\S+",
+    r"|whsec_[\w+/=-]+|sb_secret_[\w-]+|sbp_[\w-]{8,}|(?<![a-z0-9])sk[-_][\w-]{16,}|SCRAM-SHA-256\$\S+",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -59,7 +60,18 @@ def redact(text: str) -> str:
     folded = text.lower()
     if not any(hint in folded for hint in _HINTS):
         return text
-    return _SECRET.sub(lambda found: (found["kept"] or found["scheme"] or "") + MASK, text)
+    return _SECRET.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    if not found["kept"]:
+        return (found["scheme"] or "") + MASK
+    # The quotes stay, so that JSON is still JSON and masking once more changes nothing.
+    quote = _QUOTE.match(found["value"])
+    if not quote:
+        return found["kept"] + MASK
+    closing = quote[0] if found["value"].endswith(quote[0], len(quote[0])) else ""
+    return f"{found['kept']}{quote[0]}{MASK}{closing}"
 
 
 def _without_password(part: re.Match[str]) -> str:

@@ -55,7 +55,7 @@ _WIDTHLESS = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_WIDE_OR_UNSURE = re.compile("[\u200d\ufe0e\ufe0f]")
+_JOINERS = re.compile("[\u200d\ufe0e\ufe0f]")
 
 
 def visible(text: str, *, limit: int = 4096, newlines: bool = False) -> str:
@@ -185,10 +185,10 @@ def _sized(text: str, cells: int, fill: Callable[[str, int], str]) -> str:
         return ""
     if text.isascii() and text.isprintable():
         return fill(text, cells) if len(text) <= cells else text[: cells - 1] + "…"
-    size = cell_len(text)
-    if size <= cells:
-        blanks = " " * (cells - size)
-        return text + blanks if fill is str.ljust else blanks + text
-    shown = set_cell_size(text, cells - 1) + "…"
+    blanks = " " * (cells - cell_len(text))
+    if cell_len(text) > cells:
+        shown = set_cell_size(text, cells - 1) + "…"
+    else:
+        shown = text + blanks if fill is str.ljust else blanks + text
     # Text that was not cleaned can hold joiners, which swallow what is put after them.
-    return shown if cell_len(shown) == cells else _sized(_WIDE_OR_UNSURE.sub("", text), cells, fill)
+    return shown if cell_len(shown) == cells else _sized(_JOINERS.sub("", text), cells, fill)
