@@ -302,6 +302,7 @@ class _Run:
         yield events.Committing(attempt.xid)
         if self._control.cancelled:
             await self._undo()
+            self._locks_ended()
             raise _cancelled()
         await self._commit(attempt, before, after, monotonic() - began)
 

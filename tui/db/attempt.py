@@ -136,7 +136,9 @@ class Attempt:
             "application_name": application,
         }
         empty_path = Command("select set_config('search_path', '', true)")
-        self._add("begin", Command("begin"), set_local(settings), Command(query("run_guard")))
+        self._add(
+            "begin", Command("begin"), set_local(settings), Command(query("run_nets")), Command(query("run_guard"))
+        )
         self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
         self._add("locks", *lock_commands(locks))
         self._add(

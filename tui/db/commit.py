@@ -24,12 +24,6 @@ from tui.db.target import Target
 RESOLVE_WITHIN = 15.0
 """Seconds to ask what became of a COMMIT whose answer was lost, before saying that it is not known."""
 
-LEDGER_EXISTS = """
-select exists (
-    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = 'patchdeck' and c.relname = 'runs')
-"""
-
 
 class Record(msgspec.Struct, frozen=True):
     """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent.
@@ -110,7 +104,9 @@ async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
     """One question; None while the transaction is still in progress. Raises Problem when the line is lost."""
     status_of = Command("select pg_xact_status($1::xid8)", (xid,))
     try:
-        replies = await link.batch([Command("begin"), status_of, *RUNS, Command(LEDGER_EXISTS), Command("rollback")])
+        replies = await link.batch(
+            [Command("begin"), status_of, *RUNS, Command(query("ledger_exists")), Command("rollback")]
+        )
     except StatementError as error:
         # 22023, "transaction ID is in the future": this server has never given that id out (another cluster at the same
         # address, or one restored to an earlier moment), so nothing of it is here.
