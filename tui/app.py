@@ -122,6 +122,7 @@ class PatchdeckApp(App[None]):
                 monotonic=self.clock.monotonic,
                 refresh=self.settings.pace.refresh,
                 look_every=self.settings.pace.look_every,
+                window=self.settings.pace.window,
                 read_only=self.settings.read_only or deck.destination.read_only,
             )
         )

@@ -51,7 +51,7 @@ class WalkRequested(Message):
 class TooSmall(Lines):
     """Covers the screen when there is no room for it."""
 
-    DEFAULT_CSS = "TooSmall { layer: cover; display: none; width: 100%; height: 100%; background: $background; }"
+    DEFAULT_CSS = "TooSmall { layer: cover; width: 100%; height: 100%; background: $background; }"
 
 
 class Hint(Lines):
@@ -78,7 +78,7 @@ class DeckScreen(Screen[None]):
         self.store, self.glyphs = store, glyphs
         self.hint = Hint()
         self.footer = Footer()
-        self._small = TooSmall()
+        self._small: TooSmall | None = None
         self._said = 0
 
     def changed(self, parts: frozenset[Part]) -> None:
@@ -123,7 +123,6 @@ class DeckScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The first paint shows what is known, which may be nothing."""
-        self.mount(self._small)
         self.refresh_footer()
         self.rest()
 
@@ -138,11 +137,16 @@ class DeckScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Too small is said in one line."""
         width, height = event.size
-        small = width < MIN_WIDTH or height < MIN_HEIGHT
-        self._small.display = small
-        if small:
-            text = f"{width}x{height} is too small, {MIN_WIDTH}x{MIN_HEIGHT} is needed"
-            self._small.show((line((fit(text, width), "warn")),))
+        if width >= MIN_WIDTH and height >= MIN_HEIGHT:
+            if self._small is not None:
+                self._small.remove()
+                self._small = None
+            return
+        if self._small is None:
+            self._small = TooSmall()
+            self.mount(self._small)
+        text = f"{width}x{height} is too small, {MIN_WIDTH}x{MIN_HEIGHT} is needed"
+        self._small.show((line((fit(text, width), "warn")),))
 
     def _hint(self, text: str, role: Role) -> None:
         self.hint.show((line((fit(text, max(1, self.size.width - 2)), role)),) if text else ())

@@ -18,7 +18,9 @@ STALE_TICKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`refresh` and `look_every` in seconds; `now` gives the wall's clock, `monotonic` seconds."""
+    """`refresh`, `look_every` and `window` (how far back the panels look) in seconds; `now` is the wall's clock,
+    `monotonic` seconds.
+    """
 
     deck: Deck
     store: Store
@@ -27,6 +29,7 @@ class Context:
     monotonic: Callable[[], float]
     refresh: float
     look_every: float
+    window: int
     read_only: bool
 
     def age(self) -> int | None:

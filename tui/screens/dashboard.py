@@ -88,7 +88,7 @@ class Dashboard(TitledScreen):
         super().__init__(context)
         self.verdict = Verdict(id="verdict")
         self.migration = Frame("Migration", id="migration")
-        self.body = Body(context.glyphs, id="body")
+        self.body = Body(context.deck.bundle, context.window, context.glyphs, id="body")
         self.filter_input = FilterInput(id="filter", compact=True, select_on_focus=False)
         self.filter_input.cursor_blink = False
         self._summaries: tuple[TableSummary, ...] = ()

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -100,7 +101,7 @@ class DetailScreen(TitledScreen):
         """Other definitions."""
         self._show_pair(from_top=True)
 
-    def on_resize(self) -> None:
+    def on_resize(self, _: events.Resize) -> None:
         """Definitions stand beside each other where there is room, and get the room that the checks leave."""
         self._fit_list()
         self._show_pair(from_top=False)

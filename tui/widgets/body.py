@@ -8,6 +8,7 @@ from datetime import datetime
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
+from tui.core.bundle import Bundle
 from tui.core.check import Check
 from tui.core.checklist import TableSummary
 from tui.core.panels import ErrorsPanel, ExecutionsPanel
@@ -23,6 +24,8 @@ PANELS = ("checklist", "executions", "errors")
 TALL = 28
 ROOMY = 140
 """Columns from which the checklist can spell its headings out."""
+AROUND = 7
+"""Lines around the panels where the band is framed: title, band, hint, footer."""
 CHECKS_MIN = 8
 """Lines that the checks of the marked row keep, frame included."""
 
@@ -32,14 +35,29 @@ class Body(Vertical):
 
     DEFAULT_CSS = "Body { height: 1fr; }"
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, bundle: Bundle, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        """What is known of `bundle` decides titles and heights, so that nothing moves when the first answer is there;
+        `window` in seconds is how far back the panels look.
+        """
         super().__init__(id=id)
+        expected = bundle.expectation
+        titles = {panel.kind: panel.title for panel in bundle.manifest.panels}
+        self._objects = sum(
+            len(kind)
+            for kind in (
+                expected.tables,
+                expected.views,
+                expected.functions,
+                expected.publications,
+                expected.schemas,
+            )
+        )
         self._glyphs = glyphs
         self.tabs = Tabs(glyphs, id="tabs")
-        self.checklist = Checklist(glyphs, id="checklist")
+        self.checklist = Checklist(len(expected.tables), glyphs, id="checklist")
         self.checks = Checks(glyphs, id="checks")
-        self.executions = Executions(glyphs, id="executions")
-        self.errors = Errors(glyphs, id="errors")
+        self.executions = Executions(titles.get("executions", "Executions"), window, glyphs, id="executions")
+        self.errors = Errors(titles.get("errors", "Errors"), window, glyphs, id="errors")
         self.left, self.right = Vertical(id="left"), Vertical(id="right")
         self.active = PANELS[0]
         self._sort: Sort = SORTS[0]
@@ -76,7 +94,6 @@ class Body(Vertical):
         self._look, self._summaries, self._stale, self._calm = checks, tuple(summaries), stale, calm
         roomy = self.screen.size.width >= ROOMY
         self.checklist.show(self._summaries, self._sort, empty=empty, stale=stale, calm=calm, roomy=roomy)
-        self._fit_checklist()
         self._show_marked()
 
     def show_executions(self, panel: ExecutionsPanel | None, *, stale: bool) -> None:
@@ -127,14 +144,21 @@ class Body(Vertical):
         """Narrow: only the active panel is there. Wide: all are, and the marked row's checks where they fit."""
         size = self.screen.size
         wide = size.width >= WIDE
-        self.left.display = wide or self.active == "checklist"
-        self.right.display = wide or self.active != "checklist"
-        self.executions.display = wide or self.active == "executions"
-        self.errors.display = wide or self.active == "errors"
-        self.checks.display = wide and size.height >= TALL
-        if not self.checks.display:
-            self._checklist_height = 0
-            self.checklist.styles.height = "1fr"
+        tall = size.height >= TALL
+        for part, there in (
+            (self.left, wide or self.active == "checklist"),
+            (self.right, wide or self.active != "checklist"),
+            (self.executions, wide or self.active == "executions"),
+            (self.errors, wide or self.active == "errors"),
+            (self.checks, wide and tall),
+        ):
+            if part.display != there:  # setting the same again would lay everything out again
+                part.display = there
+        # The checklist takes the height of its rows while the checks below it keep a few lines.
+        height = min(self._objects + 3, size.height - AROUND - CHECKS_MIN) if wide and tall else 0
+        if height != self._checklist_height:
+            self._checklist_height = height
+            self.checklist.styles.height = height or "1fr"
 
     def on_line_table_moved(self, event: LineTable.Moved) -> None:
         """The checks follow the checklist's cursor."""
@@ -145,13 +169,6 @@ class Body(Vertical):
         summary = self.summary
         if summary is not None:
             self.checks.show(summary.name, checks_of(self._look, summary), stale=self._stale, calm=self._calm)
-
-    def _fit_checklist(self) -> None:
-        """Give the checklist the height of its rows while the checks below it keep a few lines."""
-        height = min(len(self._summaries) + 3, self.left.size.height - CHECKS_MIN)
-        if self.checks.display and height != self._checklist_height and height > CHECKS_MIN:
-            self._checklist_height = height
-            self.checklist.styles.height = height
 
     def _table_of(self, panel: str) -> LineTable:
         if panel == "executions":

@@ -138,8 +138,8 @@ def check_lines(check: Check, cells: int, glyphs: Glyphs, *, calm: bool = False)
 class Checklist(Frame):
     """The checklist with its frame."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__("Checklist", id=id)
+    def __init__(self, tables: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(_title(tables, 0), id=id)
         self._glyphs = glyphs
         self.table = LineTable(WIDE_COLUMNS, glyphs, id="checklist-table")
         self.summaries: tuple[TableSummary, ...] = ()
@@ -158,12 +158,16 @@ class Checklist(Frame):
         self.table.set_rows(rows, empty=empty, stale=stale)
         tables = sum(summary.kind == "table" for summary in summaries)
         failing = sum(summary.problems > 0 for summary in summaries)
-        title = f"Checklist · {tables} tables" if tables else "Checklist"
-        self.title(f"{title} · {failing} failing" if failing and not calm else title)
+        if tables:
+            self.title(_title(tables, 0 if calm else failing))
 
     def summary(self, key: str | None) -> TableSummary | None:
         """The summary of a row."""
         return next((one for one in self.summaries if f"{one.kind} {one.name}" == key), None)
+
+
+def _title(tables: int, failing: int) -> str:
+    return f"Checklist · {tables} tables" + (f" · {failing} failing" if failing else "")
 
 
 class Checks(Frame):
@@ -175,6 +179,7 @@ class Checks(Frame):
         self.lines = Lines(id="checks-lines")
         self._checks: tuple[Check, ...] = ()
         self._stale = self._calm = False
+        self.foot("enter: expected and live side by side")
 
     def compose(self) -> ComposeResult:
         """Lines only: keys act on the checklist."""
@@ -185,7 +190,6 @@ class Checks(Frame):
         self._checks, self._stale, self._calm = tuple(sorted(checks, key=_failures_first)), stale, calm
         failing = any(check.failed for check in checks)
         self.title(one_line(bare(name), 48))
-        self.foot("enter: expected and live side by side" if checks else "")
         self.broken(failing and not stale and not calm)
         self._draw()
 

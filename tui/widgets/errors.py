@@ -25,8 +25,8 @@ class Errors(LivePanel):
         Column("last", 10, "right"),
     )
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__("Errors", glyphs, id=id)
+    def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(title, window, glyphs, id=id)
         self._data: ErrorsPanel | None = None
 
     def show(self, panel: ErrorsPanel | None, *, now: datetime | None, stale: bool) -> None:

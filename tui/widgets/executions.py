@@ -27,8 +27,8 @@ class Executions(LivePanel):
         Column("took", 6, "right"),
     )
 
-    def __init__(self, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__("Executions", glyphs, id=id)
+    def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(title, window, glyphs, id=id)
         self._data: ExecutionsPanel | None = None
 
     def show(self, panel: ExecutionsPanel | None, *, stale: bool) -> None:

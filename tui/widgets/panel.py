@@ -22,8 +22,9 @@ class LivePanel(Frame):
 
     COLUMNS: tuple[Column, ...] = ()
 
-    def __init__(self, title: str, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__(title, id=id)
+    def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
+        """`title` and `window` as the first answer will most likely have them: another title redraws the frame."""
+        super().__init__(_title(title, window), id=id)
         self.glyphs = glyphs
         self.head = Lines(classes="panel-head")
         self.table = LineTable(self.COLUMNS, glyphs, header=False, tail=True, id=f"{id}-table")
@@ -46,7 +47,7 @@ class LivePanel(Frame):
         if panel is None:
             self.table.set_rows((), empty="no answer yet")
             return
-        self.title(f"{one_line(panel.title, 40)} · last {duration(panel.window)}")
+        self.title(_title(panel.title, panel.window))
         self.foot(one_line(panel.note, 60))
         self._head()
         self.table.set_rows(rows, empty=empty_text(panel), stale=stale or bool(panel.problem))
@@ -70,6 +71,10 @@ class LivePanel(Frame):
                 Line(second, "stale" if self._stale else "plain"),
             )
         )
+
+
+def _title(title: str, window: int) -> str:
+    return f"{one_line(title, 40)} · last {duration(window)}"
 
 
 def course(buckets: tuple[Bucket, ...], window: int, cells: int, glyphs: Glyphs, role: Role) -> Spans:
