@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ def demo(options: Options, *, state: str, serve: bool) -> int:
     from tui.demo.home import DemoBusyError, DemoError
     from tui.demo.kept import demo_database
 
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        # PGHOSTADDR, PGSERVICE and the like would lead libpq away from the demo's own address.
+        del os.environ[name]
     out = Output(ascii_only=options.ascii)
     folder = options.bundle or default_bundle()
     bundle = read_bundle(folder)
