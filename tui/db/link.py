@@ -25,6 +25,7 @@ CLOSE_GRACE = 0.3
 _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
     # (what the server or pooler says, kind, harmless to try again, what to do); facts: migrations G.
     ("password authentication failed", "auth", False, "check the password; it is not tried again by itself"),
+    ("SASL authentication failed", "auth", False, "check the password; it is not tried again by itself"),
     ("no password supplied", "auth", False, "give it by PGPASSWORD, a .pgpass file or the prompt"),
     ("(ECIRCUITBREAKER)", "auth", False, "too many wrong passwords: wait two minutes, then try once"),
     ("(ENOTFOUND)", "refused", False, "check the user (postgres.PROJECT_REF) and the region in the host name"),
