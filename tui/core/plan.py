@@ -10,6 +10,7 @@ from typing import Literal
 from tui.core.catalog import Catalog, Policy
 from tui.core.expectation import Expectation, ExpectedTable
 from tui.core.grantchecks import column_grant_checks, grant_checks
+from tui.core.restore import Restore
 from tui.core.statements import Statement
 from tui.core.surface import surface
 from tui.core.tablechecks import policy_text
@@ -50,6 +51,9 @@ class Preview:
 
     items: tuple[PlanItem, ...]
     counts: tuple[Count, ...] = ()
+    restore: Restore | None = None
+    obstacle: str = ""
+    """Why a restore has no way here; then nothing is in the plan."""
 
     def of(self, verb: PlanVerb) -> tuple[PlanItem, ...]:
         """The items of one verb, in order."""
@@ -76,6 +80,15 @@ def preview(
     said = {item.object for item in items}
     lacking = [item for item in _lacking(expectation, live, here) if item.object not in said]
     return (*dropped, *items, *lacking)
+
+
+def restore_items(restore: Restore) -> tuple[PlanItem, ...]:
+    """What becomes of every object in a restore, the rollback file's part included."""
+    verbs: dict[str, PlanVerb] = {"created": "create", "altered": "replace", "dropped": "drop", "unchanged": "leave"}
+    return tuple(
+        PlanItem(verbs[change.kind], change.object, change.object.partition(" on ")[2], None, change.before)
+        for change in restore.changes
+    )
 
 
 def strangers(expectation: Expectation, live: Catalog) -> tuple[tuple[str, Policy], ...]:

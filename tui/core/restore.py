@@ -109,30 +109,6 @@ class Restore:
             if not table.rls and (was := self.start.table(table.name)) and was.rls
         )
 
-    def sentences(self) -> tuple[str, ...]:
-        """What it means, in plain words; the last one is what the operator must have read."""
-        said = [
-            f"After the rollback's own statements, {_number(len(self.statements), 'statement')} put back what was "
-            f"recorded before the apply of {self.applied_at[:16].replace('T', ' ')}: policies, triggers, views, "
-            "functions, rights, comments, row level security and publications. Before COMMIT the result is compared "
-            "with the record.",
-            "Tables, columns and rows stay; the patch's own tables stay without policies and without rights for "
-            "anybody but their owner.",
-        ]
-        if self.losses:
-            said.append(f"{_number(len(self.losses), 'thing')} can not be put back: the plan lists them.")
-        if self.closed:
-            said.append("Row level security stays on where it is on, and neither anon nor PUBLIC gets a right back.")
-        if self.closed and self.hidden:
-            said.append(
-                f"On {', '.join(self.hidden)} row level security is then on without a policy: the app's users see no "
-                "rows there until a policy lets them."
-            )
-        if not self.closed:
-            off = f"row level security goes off on {', '.join(self.opened)}, and " if self.opened else ""
-            said.append(f"The holes from before are open again: {off}every right of before is back, anon's included.")
-        return tuple(said)
-
 
 def plain(catalog: Catalog) -> Catalog:
     """A right that was never written down is the same as the default written out; no statement can unwrite it."""
@@ -398,7 +374,3 @@ def _bare(table: Table) -> Table:
         constraints=tuple(constraint for constraint in table.constraints if constraint.kind != "trigger"),
         indexes=table.indexes,
     )
-
-
-def _number(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ from typing import Literal
 from tui.core.bundle import Bundle
 from tui.core.checklist import Check
 from tui.core.preflight import PreflightCheck
+from tui.core.restore import RECORD, Restore
 from tui.core.statements import Statement
 from tui.core.surface import Change
 from tui.core.verdict import Verdict
@@ -66,7 +67,8 @@ class Limits:
 class Plan:
     """What to run. `confirmed` is the database name the operator typed (None for a rehearsal); `patience` in seconds.
 
-    `again` runs the patch although everything already holds (decision 28).
+    `again` runs the patch although everything already holds (decision 28). `restore` is what a mode that restores does
+    after the rollback file; it is worked out from the database, so a plan begins without it.
     """
 
     bundle: Bundle
@@ -79,6 +81,12 @@ class Plan:
     limits: Limits = Limits()
     operator: str = ""
     client_host: str = ""
+    restore: Restore | None = None
+
+    @property
+    def restores(self) -> bool:
+        """Whether what was recorded before the apply is to come back."""
+        return self.action == "rollback" and self.mode != "lock"
 
     @property
     def file(self) -> str:
@@ -88,7 +96,13 @@ class Plan:
     @property
     def statements(self) -> tuple[Statement, ...]:
         """The statements to run, in order."""
-        return (self.bundle.patch if self.action == "apply" else self.bundle.rollback).statements
+        if self.action == "apply":
+            return self.bundle.patch.statements
+        return self.bundle.rollback.statements + (self.restore.statements if self.restore else ())
+
+    def source(self, index: int) -> str:
+        """Where the 0-based statement comes from: the file, or for what a restore adds the ledger's record."""
+        return RECORD if self.action == "rollback" and index >= len(self.bundle.rollback.statements) else self.file
 
 
 @dataclass(frozen=True, slots=True)

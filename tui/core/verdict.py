@@ -8,7 +8,7 @@ from typing import Literal
 
 from tui.core.catalog import Catalog
 from tui.core.check import Check
-from tui.core.expectation import Expectation
+from tui.core.expectation import WATCHED_ROLES, Expectation
 
 State = Literal["applied", "not_applied", "partial", "drifted", "rolled_back"]
 ActionName = Literal["apply", "rollback", "rehearse", "verify"]
@@ -36,13 +36,14 @@ def judge(
     expectation: Expectation,
     live: Catalog,
     last_action: Literal["apply", "rollback"] | None,
+    last_mode: str = "lock",
 ) -> Verdict:
     """The verdict on `checks`, which `compare` made of `expectation` and `live`.
 
-    `last_action` is that of the newest committed run of this bundle in the ledger, None without one. The rules, first
-    that fits: applied = nothing fails; not_applied = nothing the patch creates is there; rolled_back = the last run was
-    a rollback, its policies, triggers and views are gone and what it keeps is there; drifted = the last run was an
-    apply; else partial.
+    `last_action` is that of the newest committed run of this bundle in the ledger, None without one, `last_mode` the
+    mode of a rollback. The rules, first that fits: applied = nothing fails; not_applied = nothing the patch creates is
+    there; rolled_back = the last run was a rollback, its policies, triggers and views are gone (after a restore: its
+    own tables are closed to the API) and what it keeps is there; drifted = the last run was an apply; else partial.
     """
     passed = sum(check.ok for check in checks)
     failed = sum(check.failed for check in checks)
@@ -51,7 +52,9 @@ def judge(
         state: State = "applied"
     elif not _anything_there(checks, expectation, live):
         state = "not_applied"
-    elif last_action == "rollback" and _is_rolled_back(checks):
+    elif last_action == "rollback" and (
+        _is_rolled_back(checks) if last_mode == "lock" else _is_restored(checks, expectation, live)
+    ):
         state = "rolled_back"
     elif last_action == "apply":
         state = "drifted"
@@ -65,7 +68,7 @@ def judge(
         failed=failed,
         not_proven=unproven,
         headline=_headline(state, passed, failed, len(checks)),
-        sentence=_sentence(state, failed, unproven),
+        sentence=(_RESTORED.get(last_mode) if state == "rolled_back" else None) or _sentence(state, failed, unproven),
     )
 
 
@@ -83,8 +86,6 @@ def allowed_actions(verdict: Verdict | None, read_only: bool, running: bool) -> 
     nothing = ""
     if verdict.state == "not_applied":
         nothing = "the patch is not applied here: there is nothing to roll back"
-    elif verdict.state == "rolled_back":
-        nothing = "already rolled back"
     return {"apply": forbidden or done, "rollback": forbidden or nothing, "rehearse": forbidden, "verify": busy}
 
 
@@ -118,6 +119,30 @@ def _is_rolled_back(checks: Sequence[Check]) -> bool:
     removed = [check for check in checks if check.object in ("policy", "trigger", "view")]
     kept = [check for check in checks if check.object in ("table", "column", "constraint", "function", "rls")]
     return all(check.outcome == "missing" for check in removed) and not any(check.failed for check in kept)
+
+
+def _is_restored(checks: Sequence[Check], expectation: Expectation, live: Catalog) -> bool:
+    """Whether the patch's own tables are as a restore leaves them: whole, and closed to every role of the API."""
+    own = {table.name for table in expectation.tables if table.origin == "created"}
+    closed = all(
+        not table.policies and not any(grant.grantee in WATCHED_ROLES for grant in table.grants)
+        for table in live.tables
+        if table.name in own
+    )
+    kept = ("table", "column", "constraint", "rls")
+    return closed and not any(check.failed for check in checks if check.table in own and check.object in kept)
+
+
+_RESTORED = {
+    "restore": (
+        "Rolled back (restore): policies, triggers, views, functions and rights from before the migration are back, "
+        "the holes from before too; its tables are kept, closed to the API."
+    ),
+    "restore-closed": (
+        "Rolled back (restore-closed): policies, triggers, views and functions from before the migration are back; row "
+        "level security stays on, anon has no right. The migration's tables are kept, closed to the API."
+    ),
+}
 
 
 def _headline(state: State, passed: int, failed: int, total: int) -> str:

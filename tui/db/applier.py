@@ -18,7 +18,8 @@ from tui.core import run as events
 from tui.core.catalog import Catalog
 from tui.core.checklist import Check
 from tui.core.deck import Control, Problem
-from tui.core.preflight import check_preflight
+from tui.core.preflight import PreflightCheck, check_preflight
+from tui.core.restore_words import meaning
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
 from tui.core.safety import Key, baseline_of, judge
 from tui.core.surface import diff
@@ -31,6 +32,7 @@ from tui.db.lint import lint
 from tui.db.locks import Lock, find_blockers, wanted_locks
 from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
+from tui.db.restoring import work_out
 from tui.db.sight import Observer, Sight
 from tui.db.target import Target
 
@@ -89,6 +91,7 @@ class _Run:
         self._lock_seconds = 0.0
         self._locks_held: tuple[str, ...] = ()
         self._findings: tuple[Key, ...] | None = None
+        self._restorable: tuple[PreflightCheck, ...] = ()
         self._verdict: Verdict | None = None
 
     async def events(self) -> AsyncIterator[Event]:
@@ -104,11 +107,13 @@ class _Run:
         if sight.facts is None:
             raise AssertionError("the look of a run brings the preflight facts")
         preflight = check_preflight(sight.facts, self._plan.bundle, look.server, look.catalog, self._plan.action)
+        preflight += self._restorable
         yield events.Preflighted(preflight)
         stops = [check for check in preflight if check.level == "stop"]
         if stops:
             raise _Ended(Outcome.REFUSED, stops[0].meaning, UNCHANGED, stops[0].remedy)
-        async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action)):
+        more = self._plan.restore.tables if self._plan.restore else ()
+        async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
             yield event
 
     def finished(self, end: _Ended) -> Finished:
@@ -168,9 +173,14 @@ class _Run:
         try:
             await asyncio.gather(self._link.open(), self._open_watch())
             sight, self._findings = await asyncio.gather(self._observer.look(self._link, facts=True), self._lint())
+            shown, worked_out = self._plan.restore, await work_out(self._link, self._plan, sight.look)
+            self._plan, self._restorable = worked_out.plan, worked_out.checks
         except Problem as problem:
             reason = f"Could not look at the database: {problem}."
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, problem.hint, ran=False, problem=problem.kind) from None
+        if shown is not None and (found := self._plan.restore) is not None and shown.statements != found.statements:
+            reason = "The database has changed since this restore was worked out: it would be another one now."
+            raise _Ended(Outcome.REFUSED, reason, UNCHANGED, "Look at the plan again, then decide.", ran=False)
         return sight
 
     async def _open_watch(self) -> None:
@@ -199,7 +209,8 @@ class _Run:
                 "Nothing to do. --again runs it all the same.",
                 ran=False,
             )
-        if plan.action == "rollback" and verdict.state == "rolled_back":
+        back = plan.restore is not None and all(change.kind == "unchanged" for change in plan.restore.changes)
+        if plan.action == "rollback" and (back if plan.restores else verdict.state == "rolled_back"):
             reason = "Already rolled back: nothing was run."
             raise _Ended(Outcome.COMMITTED, reason, UNCHANGED, "Nothing to do.", ran=False)
         if plan.action == "rollback" and verdict.state == "not_applied":
@@ -343,11 +354,11 @@ class _Run:
             await self._look_again()
             also = f" ({said})" if said else ""
             reason = f"Committed{also}: {len(plan.statements)} statements; every check passed before COMMIT."
-            onward = (
-                "Watch the panels; the way back is `patchdeck rollback`."
-                if plan.action == "apply"
-                else "Users see no rows until the patch is applied again."
-            )
+            onward = "Users see no rows until the patch is applied again."
+            if plan.action == "apply":
+                onward = "Watch the panels; the way back is `patchdeck rollback`."
+            elif plan.restore is not None:
+                onward = meaning(plan.restore)[-1]
             raise _Ended(outcome, reason, "The change is in force.", onward)
         if outcome is Outcome.ROLLED_BACK:
             await self._undo()
