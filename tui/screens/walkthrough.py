@@ -1,4 +1,4 @@
-"""The walkthrough: a full-screen stepper through applying or rolling back, whose last step but two changes anything."""
+"""The walkthrough: a full-screen stepper through applying or rolling back; only its sixth step changes anything."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tui.core.text import Glyphs, one_line, redact
 from tui.crash import record
 from tui.identity import client_host, operator
 from tui.screens.base import DeckScreen
+from tui.screens.opaque import OpaqueScreen
 from tui.screens.steps.confirm import ConfirmBox, ConfirmStep
 from tui.screens.steps.leave import LeaveQuestion
 from tui.screens.steps.plan import PlanStep
@@ -57,7 +58,7 @@ REDRAW = 0.1
 """Seconds between two drawings of a run: statements finish faster than an eye follows and a slow line carries."""
 
 
-class WalkthroughScreen(DeckScreen):
+class WalkthroughScreen(OpaqueScreen, DeckScreen):
     """The stepper. It draws what the steps say, moves between them, and keeps the one run that may be going on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -164,6 +165,9 @@ class WalkthroughScreen(DeckScreen):
         self._dirty = True
 
     def _flush(self) -> None:
+        if self.app.screen is not self:
+            # What lies over it lets it shine through, and would be painted wholly with every line that changes here.
+            return
         live = self.walk.live
         seconds = int(live.elapsed) if live else self._seconds
         if self._dirty or seconds != self._seconds:
