@@ -242,6 +242,8 @@ def test_a_title_is_one_short_clean_line() -> None:
     (hostile,) = split("select '\x1b]0;x\x07" + "y" * 500 + "'")
     assert "\x1b" not in title(hostile)
     assert len(title(hostile)) == 100
+    (secret,) = split("alter role dana password 'swordfish;'")
+    assert title(secret) == "alter role dana password '***'"
 
 
 REFUSED = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tui.core.one_transaction import objections, reads_standard_input
 from tui.core.sqlhead import read_head
 from tui.core.sqlscan import Token, folded, scan
-from tui.core.text import one_line
+from tui.core.text import one_line, redact
 
 TITLE_LIMIT = 100
 """Characters of a statement's title."""
@@ -70,8 +70,8 @@ def place(statement: Statement, position: int | None) -> tuple[int, int]:
 
 
 def title(statement: Statement) -> str:
-    """The first line of a statement, cleaned and short, for the display of progress."""
-    return one_line(_BREAK.split(statement.text, maxsplit=1)[0], TITLE_LIMIT)
+    """The first line of a statement for the display of progress: cleaned, short, without secrets."""
+    return redact(one_line(_BREAK.split(statement.text, maxsplit=1)[0], TITLE_LIMIT))
 
 
 def check_script(statements: Iterable[Statement]) -> tuple[Refusal, ...]:
