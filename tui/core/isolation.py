@@ -50,7 +50,10 @@ class Probe:
     reason: str = ""
 
     def reproduction(self) -> str:
-        """The statement with role and claims, as somebody can run it after making rows like the synthetic ones."""
+        """The statement with role and claims, as somebody can run it after making rows like the synthetic ones.
+
+        One that is `without WHERE` was tried on a single row; run like this it reaches every row it is let through to.
+        """
         return (
             f"begin; select set_config('request.jwt.claims', '{self.case.claims}', true);"
             f" set local role {self.case.role}; {self.case.sql}; rollback;"

@@ -28,9 +28,6 @@ from tui.core.isolation_spec import (
 )
 from tui.core.twin import quote_ident
 
-LONG_AGO = "2001-01-02"
-"""What a moved `touched` column lies after: templates set it to a day before."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -38,8 +35,8 @@ class Case:
     which attack; `expected` is `allowed`, a refusal of `isolation_spec.REFUSALS` or a SQLSTATE; `rows` the number that
     "allowed" means.
 
-    `counts`: the statement answers with that number instead of affecting rows. `after`: run only if the case of that
-    index among the persona's was refused, since this one has no WHERE.
+    `counts`: the statement answers with that number instead of affecting rows. `row`: the statement has no WHERE, and
+    is tried on the one row that this query finds.
     """
 
     table: str
@@ -53,7 +50,7 @@ class Case:
     detail: str = ""
     counts: bool = False
     rows: int = 1
-    after: int | None = None
+    row: str = ""
     why: str = ""
 
 
@@ -84,14 +81,14 @@ class Composer:
     # -------------------------------------------------------------------------------------------------------- the cases
 
     def persona(self, persona: Persona) -> Iterator[Case]:
-        """Every case of one persona; `after` counts from its first one."""
+        """Every case of one persona."""
         cases: list[Case] = []
         for subject in self._spec.tables:
             cases += self.rows(persona, subject)
             if not subject.seed:
                 continue
-            foreign = next((at for at, c in enumerate(cases) if _is_foreign_update(c, subject.name)), None)
-            cases += self._moves(persona, subject, foreign)
+            cases += self._moves(persona, subject)
+            cases += self._blind(persona, subject)
             cases += self._parents(persona, subject)
             cases += self._upsert(persona, subject)
             cases += self._columns(persona, subject)
@@ -128,10 +125,8 @@ class Composer:
             case _:
                 return replace(case, sql=f"delete from {relation} where {where}")
 
-    def _moves(self, persona: Persona, subject: Subject, foreign_update: int | None) -> Iterator[Case]:
-        """Give a row to another tenant; without WHERE, too: then PostgreSQL does not ask the SELECT policy of the new
-        row (facts: supabase D6), and a WITH CHECK that says nothing lets it through.
-        """
+    def _moves(self, persona: Persona, subject: Subject) -> Iterator[Case]:
+        """Give a row to another tenant, or take one from there."""
         column = self._spec.tenant_column
         if column not in subject.row or "update" not in subject.commands:
             return
@@ -142,15 +137,27 @@ class Composer:
         for scope, tenant, user in scopes(self._spec, persona, subject):
             if scope in ("own", "foreign"):
                 to = self._spec.tenants[self._elsewhere(persona, tenant)].id
+                case = self._case(persona, subject, "move", scope, "", expected)
                 where = self._rows.where(subject, tenant, user)
-                sql = f"update {relation} {assign} {literal(to)} where {where}"
-                yield self._case(persona, subject, "move", scope, sql, expected)
-        if not persona.bypass:
-            start = persona.own or persona.foreign
-            to = self._spec.tenants[self._elsewhere(persona, start)].id
-            sql = f"update {relation} {assign} {literal(to)}"
-            case = self._case(persona, subject, "move", "own" if persona.own else "foreign", sql, expected)
-            yield replace(case, detail="without WHERE", after=foreign_update)
+                statement = f"update {relation} {assign} {literal(to)}"
+                if scope == "own" or persona.bypass:
+                    yield replace(case, sql=f"{statement} where {where}")
+                if not persona.bypass:
+                    yield _without_where(case, statement, f"select from {relation} where {where}")
+
+    def _blind(self, persona: Persona, subject: Subject) -> Iterator[Case]:
+        """Change and delete another tenant's row by a statement that reads nothing."""
+        if persona.bypass or "update" not in subject.commands:
+            return
+        relation, tenant = self._rows.relation(subject), persona.foreign
+        found = f"select from {relation} where {self._rows.where(subject, tenant, self._rows.resident(tenant))}"
+        column = _settable_column(subject, self._spec.tenant_column)
+        value = literal(subject.row[column]) if column in subject.row else "default"
+        update = f"update {relation} set {quote_ident(column)} = {value}"
+        for command, statement in (("update", update), ("delete", f"delete from {relation}")):
+            expected = self._expect(persona, subject, "foreign", "update" if command == "update" else "delete")
+            case = self._case(persona, subject, command, "foreign", "", expected)
+            yield _without_where(case, statement, found)
 
     def _parents(self, persona: Persona, subject: Subject) -> Iterator[Case]:
         """Insert a row that points at another tenant's parent."""
@@ -212,10 +219,11 @@ class Composer:
         """That triggers move the time of an update, and that defaults fill a row that says the least."""
         if persona.name == self._spec.witness and subject.touched and subject.update:
             column, touched = quote_ident(subject.update), quote_ident(subject.touched)
-            where = self._rows.where(subject, persona.own, persona.user)
+            relation, where = self._rows.relation(subject), self._rows.where(subject, persona.own, persona.user)
             sql = (
-                f"with made as (update {self._rows.relation(subject)} set {column} = {column} where {where}"
-                f" returning {touched}) select count(*) from made where {touched} > {literal(LONG_AGO)}"
+                f"with old as (select {touched} from {relation} where {where}), new as (update {relation}"
+                f" set {column} = {column} where {where} returning {touched})"
+                f" select count(*) from old, new where new.{touched} > old.{touched}"
             )
             case = self._case(persona, subject, "works", "own", sql, "allowed", detail=f"{subject.touched} moves")
             yield replace(case, counts=True)
@@ -305,8 +313,13 @@ def _inserts(subject: Subject, scope: Scope) -> bool:
     return scope != "former" and (scope != "colleague" or not subject.rows)
 
 
-def _is_foreign_update(case: Case, table: str) -> bool:
-    return case.table == table and case.command == "update" and case.scope == "foreign"
+def _without_where(case: Case, statement: str, row: str) -> Case:
+    """PostgreSQL asks the SELECT policy only of a statement that reads columns (facts: supabase D6): without WHERE, an
+    UPDATE or DELETE policy that says too much is all that stands before other tenants' rows. Such a statement would
+    write every row it is let through to, so it is tried on a single synthetic one, by WHERE CURRENT OF a cursor, which
+    reads no column either.
+    """
+    return replace(case, sql=statement, row=row, detail="without WHERE")
 
 
 def _filled(column: str, default: str) -> str:

@@ -91,8 +91,8 @@ class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `may` says per scope and command which personas (or groups of them) succeed; whoever is not named is refused.
     `insert` overrides columns of the row for rows that a case inserts. `rows` lists the (tenant, user) pairs to be made
     where not every pair may exist, with more placeholders for each. `update` is the column an UPDATE sets, `touched`
-    the one that a trigger must move when it does. `move` is what stops somebody past the policies who gives the row to
-    another tenant.
+    the one that a trigger must move when it does (the row sets it to a time long ago). `move` is what stops somebody
+    past the policies who gives the row to another tenant.
     """
 
     name: str

@@ -1,7 +1,7 @@
 -- Makes the synthetic rows and tries every case of the setting patchdeck.matrix:
---   {seed: [{table, sql: [..]}], passes: [{setup: [..], personas: [{role, claims, steps: [{t, s, c, a}]}]}]}
--- t: the table a step is about; s: its statement; c: it answers with a number; a: 1-based, the step of the same persona
--- that must have been refused (this one has no WHERE).
+--   {seed: [{table, sql: [..]}], passes: [{setup: [..], personas: [{role, claims, steps: [{t, s, c, r}]}]}]}
+-- t: the table a step is about; s: its statement; c: it answers with a number; r: the query of the one row that s, which
+-- has no WHERE, is tried on: WHERE CURRENT OF reads no column, so the same policies apply as if it had none.
 -- Leaves {unseeded: {table: reason}, passes: [{error, results: [..]}]} in patchdeck.matrix_result. A result is N and a
 -- number of rows, G (42501, no right), P (42501, row-level security), D (42501 in other words), an SQLSTATE, or X, not run.
 -- Each case runs in a subtransaction that is undone at once by raising UU000, so that no case sees another's work; the
@@ -22,6 +22,7 @@ declare
     answer text;
     failure text;
     number bigint;
+    row_at refcursor;
 begin
     if pg_catalog.current_setting('patchdeck.refused') <> '[]' then
         return;
@@ -55,14 +56,23 @@ begin
                     perform pg_catalog.set_config('request.jwt.claims', persona.claims, true),
                             pg_catalog.set_config('role', persona.role, true);
                     for step in
-                        select * from pg_catalog.jsonb_to_recordset(persona.steps) as x (t text, s text, c boolean, a int)
+                        select * from pg_catalog.jsonb_to_recordset(persona.steps) as x (t text, s text, c boolean, r text)
                     loop
-                        if unseeded ? step.t or (step.a is not null and own[step.a] not in ('N0', 'G', 'P', 'D')) then
+                        if unseeded ? step.t then
                             own := pg_catalog.array_append(own, 'X');
                             continue;
                         end if;
                         begin
-                            if step.c then
+                            if step.r is not null then
+                                -- The owner finds the row, the persona is not to read anything.
+                                perform pg_catalog.set_config('role', 'none', true);
+                                row_at := 'patchdeck_row';
+                                open row_at for execute step.r;
+                                move next in row_at;
+                                perform pg_catalog.set_config('role', persona.role, true);
+                                execute step.s || ' where current of patchdeck_row';
+                                get diagnostics number = row_count;
+                            elsif step.c then
                                 execute step.s into number;
                             else
                                 execute step.s;
