@@ -12,8 +12,10 @@ from tui.options import Options, TargetGroup
 
 if TYPE_CHECKING:
     from tui.core.check import Layer
+    from tui.core.run import RollbackMode
 
 LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
+MODES = ("lock", "restore", "restore-closed")
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
@@ -87,30 +89,44 @@ def _layers(_context: click.Context, _parameter: click.Parameter, value: str) ->
 )
 @click.pass_obj
 def verify(options: Options, form: str, output: Path | None, layers: tuple[Layer, ...]) -> int:
-    """Compare the database with what the migration promises, object by object."""
-    from tui.commands.looking import verify as run
+    """Prove what the migration promises, in three layers: structure, object by object; safety, by a lint of the live
+    database; behaviour, by trying as every kind of user who reaches which rows, in a transaction that is rolled back.
+
+    Exits 0 only when every layer asked for is proven.
+    """
+    from tui.commands.proving import verify as run
 
     return run(options, form=form, output=output, layers=layers)
 
 
+_rollback = click.option(
+    "--rollback",
+    "mode",
+    type=click.Choice(MODES),
+    help="Of a rollback in this mode instead of the apply.",
+)
+
+
 @cli.command()
+@_rollback
 @_json
 @click.pass_obj
-def plan(options: Options, as_json: bool) -> int:
-    """What apply would do on this database. Nothing is executed."""
+def plan(options: Options, mode: RollbackMode | None, as_json: bool) -> int:
+    """What apply (or a rollback) would do on this database. Nothing is executed."""
     from tui.commands.looking import plan as run
 
-    return run(options, as_json=as_json)
+    return run(options, mode=mode, as_json=as_json)
 
 
 @cli.command()
+@_rollback
 @_json
 @click.pass_obj
-def rehearse(options: Options, as_json: bool) -> int:
-    """Apply for real inside a transaction, verify the result, roll back."""
+def rehearse(options: Options, mode: RollbackMode | None, as_json: bool) -> int:
+    """Apply (or roll back) for real inside a transaction, verify the result, undo it."""
     from tui.commands.running import rehearse as run
 
-    return run(options, as_json=as_json)
+    return run(options, mode=mode, as_json=as_json)
 
 
 @cli.command()
@@ -137,15 +153,17 @@ def apply(options: Options, confirm: str, patience: float, again: bool, as_json:
 @_confirm
 @click.option(
     "--mode",
-    type=click.Choice(["lock"]),
+    type=click.Choice(MODES),
     default="lock",
     show_default=True,
     help="lock: remove the migration's policies, triggers and views; tables, columns, data and row level security "
-    "stay, so users of the API see no rows until the migration is applied again.",
+    "stay, so users of the API see no rows until the migration is applied again. restore: after that, put back the "
+    "policies, triggers, views, functions, rights and row level security recorded before the apply, holes included. "
+    "restore-closed: restore, but row level security stays on and anon gets nothing back.",
 )
 @_json
 @click.pass_obj
-def rollback(options: Options, confirm: str, mode: Literal["lock"], as_json: bool) -> int:
+def rollback(options: Options, confirm: str, mode: RollbackMode, as_json: bool) -> int:
     """Take the migration's access rules back, in one transaction."""
     from tui.commands.running import rollback as run
 

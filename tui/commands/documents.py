@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
-from tui.commands.verification import State
 from tui.core.bundle import Bundle
-from tui.core.check import Check, Layer
+from tui.core.check import Check
 from tui.core.deck import Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.report import KINDS
+from tui.core.restore import Loss, Restore
+from tui.core.restore_words import meaning
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.verdict import Verdict
 
@@ -110,17 +111,6 @@ def check(judged: Check) -> Document:
     }
 
 
-def verification(deck: Deck, look: Look, layers: Mapping[Layer, tuple[State, Sequence[Check]]]) -> Document:
-    """`verify --format json`: the status document and, per layer asked for, its state and checks."""
-    return {
-        **status(deck, look),
-        "layers": {
-            name: {"state": state, "checks": [check(judged) for judged in checks]}
-            for name, (state, checks) in layers.items()
-        },
-    }
-
-
 def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
     """`plan --json`: what would become of each object, with the place of the statement that does it."""
     lines = [statement.line for statement in wanted.statements]
@@ -128,8 +118,12 @@ def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
         "target": target(deck.destination, look.server),
         "bundle": bundle(deck.bundle),
         **_verdict(look.verdict),
+        "action": wanted.action,
+        "mode": wanted.mode if wanted.action == "rollback" else None,
         "file": wanted.file,
         "statements": len(lines),
+        "obstacle": preview.obstacle or None,
+        **_restore(preview.restore),
         "summary": dict(Counter(item.verb for item in preview.items)),
         "items": [
             {
@@ -148,6 +142,19 @@ def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
     }
 
 
+def _restore(found: Restore | None) -> Document:
+    """What a restore can not put back, and what it keeps back on purpose; null for what restores nothing."""
+
+    def listed(losses: Iterable[Loss]) -> list[Document]:
+        return [{"object": loss.object, "reason": loss.reason} for loss in losses]
+
+    return {
+        "meaning": list(meaning(found)) if found else None,
+        "not_restored": listed(found.losses) if found else None,
+        "kept_back": listed(found.withheld) if found else None,
+    }
+
+
 def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
     """`rehearse`, `apply`, `rollback --json`. What was rolled back again was not created: its lists are empty then."""
     failure = state.failure
@@ -156,6 +163,8 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
         "target": target(deck.destination),
         "bundle": bundle(deck.bundle),
         "action": "rehearse" if wanted.rehearse else wanted.action,
+        "mode": wanted.mode if wanted.action == "rollback" else None,
+        **_restore(wanted.restore),
         "outcome": end.outcome.value,
         "message": end.reason,
         "state": end.state,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+from tui.core.restore import RECORD
 from tui.core.run import (
     Attempt,
     Blocker,
@@ -55,7 +56,8 @@ class Progress:
                 if number == 1:
                     verb = "rehearsing" if self._plan.rehearse else "running"
                     total = len(self._plan.statements)
-                    self._say(f"{verb} {total} statements of {self._plan.file} in one transaction")
+                    made = f" and {RECORD}" if self._plan.restore else ""
+                    self._say(f"{verb} {total} statements of {self._plan.file}{made} in one transaction")
             case WaitingForLock(blockers, waited, _):
                 self._waiting(blockers, waited)
             case StatementDone():
@@ -86,7 +88,11 @@ class Progress:
             # A second run gets a NOTICE "already exists, skipping" per object: only what is more than that is news.
             if notice.severity not in ("NOTICE", "INFO", "DEBUG", "LOG"):
                 line = self._plan.statements[event.index].line
-                self._say(f"{self._plan.file}:{line}: {plain(notice.message, 500)}", notice.severity.lower(), CAREFUL)
+                self._say(
+                    f"{self._plan.source(event.index)}:{line}: {plain(notice.message, 500)}",
+                    notice.severity.lower(),
+                    CAREFUL,
+                )
         now = monotonic()
         if self._out.live and now - self._drawn_at >= REDRAW_EVERY:
             self._drawn_at = now

@@ -15,7 +15,7 @@ from tui.commands.progress import Progress
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
 from tui.core.deck import Control
-from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance
+from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance, plan_of
 from tui.exits import Exit, Stop
 from tui.identity import client_host, operator
 from tui.options import Options
@@ -33,9 +33,9 @@ EXITS = {
 }
 
 
-def rehearse(options: Options, *, as_json: bool) -> int:
-    """Run the patch in a transaction that is rolled back, and say how it went."""
-    return _run(options, lambda bundle: Plan(bundle, rehearse=True), as_json)
+def rehearse(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
+    """Run the patch, or a rollback in `mode`, in a transaction that is rolled back, and say how it went."""
+    return _run(options, lambda bundle: replace(plan_of(bundle, mode), rehearse=True), as_json)
 
 
 def apply(options: Options, *, confirm: str, patience: float, again: bool, as_json: bool) -> int:
@@ -45,14 +45,21 @@ def apply(options: Options, *, confirm: str, patience: float, again: bool, as_js
 
 def rollback(options: Options, *, confirm: str, mode: RollbackMode, as_json: bool) -> int:
     """Take the patch back in the given mode."""
-    return _run(options, lambda bundle: Plan(bundle, action="rollback", mode=mode, confirmed=confirm), as_json)
+    return _run(options, lambda bundle: replace(plan_of(bundle, mode), confirmed=confirm), as_json)
 
 
-def _run(options: Options, plan_of: Callable[[Bundle], Plan], as_json: bool) -> int:
+def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> int:
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
-    plan = replace(plan_of(session.bundle), operator=operator(), client_host=client_host())
-    state, end = ask(session, lambda _: _follow(session, plan, out))
+    plan = replace(planned(session.bundle), operator=operator(), client_host=client_host())
+
+    async def question(session: Session) -> tuple[Plan, RunState, Finished]:
+        # A wrong confirmation is refused before anything is sent, by the engine.
+        named = plan.rehearse or plan.confirmed == session.destination.database
+        whole = replace(plan, restore=(await session.preview(plan)).restore) if plan.restores and named else plan
+        return whole, *await _follow(session, whole, out)
+
+    plan, state, end = ask(session, question)
     if as_json:
         out.json(documents.run(session, plan, state, end))
     else:

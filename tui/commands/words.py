@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tui.commands.verification import UNBUILT, Verification
 from tui.core.check import Check, Outcome
 from tui.core.deck import Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.report import label, route, tls
+from tui.core.restore import RECORD, Restore
+from tui.core.restore_words import meaning
 from tui.core.run import Finished, Plan, RunState
 from tui.core.run import Outcome as RunOutcome
 from tui.core.text import age, count, duration
@@ -100,29 +101,19 @@ def trouble(out: Output, check: Check, *, definitions: bool = False) -> None:
                 out.line((f"      {name}  {plain(definition, 1000)}", DIM))
 
 
-def verification(out: Output, deck: Deck, found: Verification) -> None:
-    """Every layer, and every check that does not hold."""
-    headline(out, deck, found.look)
-    for layer, (state, checks) in found.layers.items():
-        doubt = (out.marks.warn, CAREFUL)
-        if [check.object for check in checks] == [UNBUILT]:
-            out.line((f"{out.marks.warn} {layer}: not proven", CAREFUL), f"  {checks[0].why}")
-            continue
-        mark, style = {"passed": (out.marks.ok, GOOD), "failed": (out.marks.bad, BAD)}.get(state, doubt)
-        held = sum(check.ok for check in checks)
-        said = f"  {count(held)} of {count(len(checks))} checks hold"
-        out.line((f"{mark} {layer}: {state.replace('_', ' ')}", style), said)
-        for check in checks:
-            if not check.ok:
-                trouble(out, check, definitions=True)
-
-
 def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) -> None:
     """What apply would do, table by table; what would be dropped or replaced with what is there now."""
     headline(out, deck, look)
+    if preview.obstacle:
+        out.line((f"{out.marks.bad} there is no way: ", BAD), plain(preview.obstacle, 2000))
+        return
     verbs = Counter(item.verb for item in preview.items)
     counted = ", ".join(f"{verb} {count(number)}" for verb, number in verbs.items())
-    out.line(f"  {wanted.file}: {len(wanted.statements)} statements in one transaction: {counted or 'nothing to do'}")
+    made = f" and {RECORD}" if preview.restore else ""
+    number = f"{len(wanted.statements)} statements in one transaction"
+    out.line(f"  {wanted.file}{made}: {number}: {counted or 'nothing to do'}")
+    if preview.restore:
+        _restore(out, preview.restore)
     for item in preview.items:
         if item.verb == "leave":
             continue
@@ -134,7 +125,17 @@ def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) ->
     for counted_rows in preview.counts:
         note = f"  ({plain(counted_rows.note)})" if counted_rows.note else ""
         out.line(f"  {plain(counted_rows.title)}: {plain(counted_rows.label)} {count(counted_rows.rows)}", (note, DIM))
-    out.line(("  Nothing was executed. Try it for real with: patchdeck rehearse", DIM))
+    how = "rehearse" if wanted.action == "apply" else f"rehearse --rollback {wanted.mode}"
+    out.line((f"  Nothing was executed. Try it for real with: patchdeck {how}", DIM))
+
+
+def _restore(out: Output, restore: Restore) -> None:
+    """What a restore means, and everything that does not come back as it was."""
+    for sentence in meaning(restore):
+        out.line(f"  {plain(sentence, 2000)}")
+    for verb, style, losses in (("not restored", BAD, restore.losses), ("kept back", CAREFUL, restore.withheld)):
+        for loss in losses:
+            out.line("  ", (f"{verb}: ", style), f"{plain(loss.object, 500)}: {plain(loss.reason, 1000)}")
 
 
 def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:

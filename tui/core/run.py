@@ -105,6 +105,11 @@ class Plan:
         return RECORD if self.action == "rollback" and index >= len(self.bundle.rollback.statements) else self.file
 
 
+def plan_of(bundle: Bundle, mode: RollbackMode | None) -> Plan:
+    """The plan of an apply, or of a rollback in `mode`, before anything is asked or confirmed."""
+    return Plan(bundle) if mode is None else Plan(bundle, action="rollback", mode=mode)
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """A session in the way of a lock. `age` is seconds since its transaction began, `blocks` the relation we wanted."""

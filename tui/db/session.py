@@ -14,7 +14,7 @@ from tui.core.drift import Drift, changes_since
 from tui.core.isolation import to_checks as isolation_checks
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
-from tui.core.plan import Count, Preview, preview
+from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof import Proof
 from tui.core.run import Event, Plan
@@ -28,6 +28,7 @@ from tui.db.lint import lint
 from tui.db.matrix import prove
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.restoring import WorkedOut, work_out
 from tui.db.sight import Observer, Sight
 from tui.db.target import Target
 
@@ -84,11 +85,17 @@ class Session:
         sight = await self._sight(facts=True)
         if sight.facts is None:
             raise AssertionError("a look with facts brings them")
-        return check_preflight(sight.facts, plan.bundle, sight.look.server, sight.look.catalog, plan.action)
+        checks = check_preflight(sight.facts, plan.bundle, sight.look.server, sight.look.catalog, plan.action)
+        return checks + (await self._worked_out(plan, sight.look)).checks
 
     async def preview(self, plan: Plan) -> Preview:
         """What the plan would do here, nothing executed: a look and, for apply, the bundle's counts. Raises Problem."""
         look = await self.look()
+        if plan.restores:
+            found = await self._worked_out(plan, look)
+            stop = next((check.meaning for check in found.checks if check.level == "stop"), "")
+            restore = None if stop else found.plan.restore
+            return Preview(restore_items(restore) if restore else (), restore=restore, obstacle=stop)
         items = preview(plan.statements, plan.bundle.expectation, look.catalog, plan.action)
         counts = await self._counts(look.catalog) if plan.action == "apply" else ()
         return Preview(items, counts)
@@ -145,6 +152,10 @@ class Session:
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
         await asyncio.gather(self._looks.close(), self._ticks.close())
+
+    async def _worked_out(self, plan: Plan, look: Look) -> WorkedOut:
+        async with self._look_busy:
+            return await work_out(self._looks, plan, look)
 
     async def _sight(self, *, facts: bool) -> Sight:
         async with self._look_busy:
