@@ -6,7 +6,7 @@ Nothing here knows the shipped bundle: the screens must draw any.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from tui.app import Clock, PatchdeckApp, Settings
 from tui.core.bundle import Bundle, Manifest, Script
 from tui.core.catalog import Catalog, Table
-from tui.core.check import Check
+from tui.core.check import Check, Layer
 from tui.core.deck import Control, Destination, Problem
 from tui.core.drift import Drift
 from tui.core.expectation import (
@@ -37,6 +37,7 @@ from tui.core.look import Look, RunRecord, Server
 from tui.core.panels import Bucket, ErrorGroup, ErrorRow, ErrorsPanel, Execution, ExecutionsPanel, Panels
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
+from tui.core.proof import Proof
 from tui.core.run import Event, Plan
 from tui.core.statements import split
 from tui.core.verdict import State, Verdict
@@ -361,6 +362,10 @@ class ScriptedDeck:
     async def preview(self, plan: Plan) -> Preview:
         await self._question("preview")
         return self.preview_now
+
+    async def prove(self, layers: Collection[Layer]) -> Proof:
+        await self._question("prove")
+        return Proof((), None, (), self.look_now.taken_at)
 
     async def drift(self) -> Drift | None:
         await self._question("drift")
