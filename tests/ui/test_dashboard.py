@@ -232,6 +232,20 @@ async def test_before_the_migration_the_panels_say_what_they_wait_for(size: tupl
         await shows(pilot, "waits for table faults")
 
 
+async def test_what_is_only_still_to_do_is_no_fault() -> None:
+    deck = ScriptedDeck()
+    deck.look_now, deck.panels_now = look(checks(outcome=nothing_there)), WAITING
+    async with dashboard(deck) as (app, pilot):
+        await shows(pilot, "! NOT APPLIED")
+        assert "○  agents" in screen_text(app)
+        assert "✗" not in screen_text(app)
+        assert not app.query_one("#migration").has_class("-broken")
+        assert not app.query_one("#checks").has_class("-broken")
+        deck.look_now = look(checks(outcome=missing("flows_delete")))
+        await shows(pilot, "✗  flows")
+        assert app.query_one("#migration").has_class("-broken")
+
+
 async def test_a_panel_that_failed_says_why_and_keeps_its_rows_greyed() -> None:
     deck = ScriptedDeck()
     deck.panels_now = panels(replace(executions(), problem="canceling statement due to statement timeout"))

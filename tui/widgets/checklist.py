@@ -53,14 +53,12 @@ OUTCOME_WORDS = {
 
 
 def mark(outcome: str, glyphs: Glyphs, *, calm: bool = False) -> Span:
-    """The mark of an outcome with its meaning; `calm`: what is missing is only still to do."""
+    """The mark of an outcome with its meaning; `calm`: what fails is only still to do."""
     if outcome == "ok":
         return (glyphs.ok, "ok")
-    if calm and outcome in ("missing", "differs"):
-        return (glyphs.todo, "dim")
     if outcome == "not_proven":
         return (glyphs.unknown, "warn")
-    return (glyphs.bad, "bad")
+    return (glyphs.todo, "dim") if calm else (glyphs.bad, "bad")
 
 
 def bare(name: str) -> str:
