@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tui.core.catalog import Catalog, Table
+from tui.core.ddl import quoted, role
 from tui.core.expectation import WATCHED_ROLES, Expectation, ExpectedColumn, ExpectedPolicy, ExpectedTable
 from tui.core.isolation_cases import Case, Composer
 from tui.core.isolation_rows import Rows
 from tui.core.isolation_spec import IsolationSpec
-from tui.core.twin import quote_ident, twin_statements
+from tui.core.twin import twin_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,14 @@ def _make(table: Table) -> Iterator[str]:
         yield f"alter table {relation} enable row level security"
     for grant in table.grants:
         if grant.grantee in WATCHED_ROLES and grant.privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
-            role = "public" if grant.grantee == "public" else quote_ident(grant.grantee)
-            column = f" ({quote_ident(grant.column)})" if grant.column is not None else ""
-            yield f"grant {grant.privilege}{column} on {relation} to {role}"
+            column = f" ({quoted(grant.column)})" if grant.column is not None else ""
+            yield f"grant {grant.privilege}{column} on {relation} to {role(grant.grantee)}"
 
 
 def _break(table: Table, roles: Sequence[str]) -> str:
-    everybody = ", ".join(quote_ident(role) for role in roles)
+    everybody = ", ".join(quoted(role) for role in roles)
     return f"create policy patchdeck_control on {_twin(table)} for all to {everybody} using (true) with check (true)"
 
 
 def _twin(table: Table) -> str:
-    return f"pg_temp.{quote_ident(table.name.partition('.')[2])}"
+    return f"pg_temp.{quoted(table.name.partition('.')[2])}"

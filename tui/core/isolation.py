@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tui.core.check import Check, Outcome
@@ -87,14 +87,17 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The isolation matrix of one database. `reasons`: why nothing was tried at all. `unseeded`: tables whose synthetic
-    rows could not be made, with the server's words. `locks`: (relation, mode) it held until its rollback. `seconds`:
-    from the first byte sent to the last reply.
+    """The isolation matrix of one database.
+
+    `reasons`: why nothing was tried at all. `unseeded`: tables whose synthetic rows could not be made, with the server's
+    words; `unsaid`: what the bundle expects and has no case for. `locks`: (relation, mode) it held until its rollback.
+    `seconds`: from the first byte sent to the last reply.
     """
 
     probes: tuple[Probe, ...] = ()
     control: Control = Control("not_run")
-    unseeded: Mapping[str, str] | None = None
+    unseeded: Mapping[str, str] = field(default_factory=dict)
+    unsaid: tuple[str, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0
     round_trips: int = 0
@@ -106,9 +109,8 @@ class Matrix:
         marks = {probe.mark for probe in self.probes}
         if marks & {"leak", "lost", "differs"} or self.control.state == "green":
             return "failed"
-        if self.reasons or not self.probes or "not_probed" in marks or self.control.state == "not_run":
-            return "not_proven"
-        return "passed"
+        tried = self.probes and "not_probed" not in marks and not self.unseeded and not self.unsaid
+        return "passed" if tried and not self.reasons and self.control.state == "red" else "not_proven"
 
     def failures(self) -> tuple[Probe, ...]:
         """The probes that came out wrong, leaks first."""
@@ -166,9 +168,12 @@ def to_checks(matrix: Matrix) -> tuple[Check, ...]:
     checks = [_not_run(reason) for reason in matrix.reasons]
     if not matrix.reasons:
         checks.append(_control_check(matrix.control))
-    for table, reason in (matrix.unseeded or {}).items():
+    for table, reason in matrix.unseeded.items():
         why = "no synthetic row could be made, so nothing is known about who reaches this table's rows"
         checks.append(_check("rows", table, "synthetic rows", "not_proven", "made", reason, why))
+    for name in matrix.unsaid:
+        why = "the bundle's isolation file says nothing of it, so nothing is known about who reaches it"
+        checks.append(_check("cases", name, "cases", "not_proven", "tried", "none", why))
     for cell in matrix.cells():
         checks += _cell_checks(cell)
     return tuple(checks)

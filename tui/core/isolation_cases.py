@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from tui.core.catalog import Catalog
+from tui.core.ddl import literal, quoted
 from tui.core.expectation import Expectation
 from tui.core.isolation_rights import Rights
-from tui.core.isolation_rows import Rows, Seed, insert_sql, literal
+from tui.core.isolation_rows import Rows, Seed, insert_sql
 from tui.core.isolation_spec import (
     COMMANDS,
     PLACEHOLDER,
@@ -26,7 +27,6 @@ from tui.core.isolation_spec import (
     Subject,
     scopes,
 )
-from tui.core.twin import quote_ident
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rows to make, parents first, and the cases to try on them, grouped by persona."""
+    """Rows to make, parents first, and the cases to try on them, grouped by persona. `unsaid`: what the expectation
+    holds and the bundle says nothing of.
+    """
 
     seeds: tuple[Seed, ...]
     cases: tuple[Case, ...]
+    unsaid: tuple[str, ...] = ()
 
 
 def compose(spec: IsolationSpec, expectation: Expectation, live: Catalog) -> Plan:
@@ -67,7 +70,9 @@ def compose(spec: IsolationSpec, expectation: Expectation, live: Catalog) -> Pla
     rows = Rows(spec)
     composer = Composer(spec, expectation, live, rows)
     found = [case for persona in spec.personas for case in composer.persona(persona)]
-    return Plan(rows.seeds(), tuple(found))
+    said = {case.table for case in found}
+    wanted = (*expectation.relations(), *(function.name for function in expectation.functions))
+    return Plan(rows.seeds(), tuple(found), tuple(name for name in wanted if name not in said))
 
 
 class Composer:
@@ -120,7 +125,7 @@ class Composer:
             case "select":
                 return replace(case, sql=f"select count(*) from {relation} where {where}", counts=True)
             case "update":
-                column = quote_ident(_settable_column(subject, self._spec.tenant_column))
+                column = quoted(_settable_column(subject, self._spec.tenant_column))
                 return replace(case, sql=f"update {relation} set {column} = {column} where {where}")
             case _:
                 return replace(case, sql=f"delete from {relation} where {where}")
@@ -133,7 +138,7 @@ class Composer:
         expected = self._refused(persona, subject, "UPDATE", column, "denied_policy")
         if persona.bypass and expected == "denied_policy":
             expected = subject.move
-        relation, assign = self._rows.relation(subject), f"set {quote_ident(column)} ="
+        relation, assign = self._rows.relation(subject), f"set {quoted(column)} ="
         for scope, tenant, user in scopes(self._spec, persona, subject):
             if scope in ("own", "foreign"):
                 to = self._spec.tenants[self._elsewhere(persona, tenant)].id
@@ -153,7 +158,7 @@ class Composer:
         found = f"select from {relation} where {self._rows.where(subject, tenant, self._rows.resident(tenant))}"
         column = _settable_column(subject, self._spec.tenant_column)
         value = literal(subject.row[column]) if column in subject.row else "default"
-        update = f"update {relation} set {quote_ident(column)} = {value}"
+        update = f"update {relation} set {quoted(column)} = {value}"
         for command, statement in (("update", update), ("delete", f"delete from {relation}")):
             expected = self._expect(persona, subject, "foreign", "update" if command == "update" else "delete")
             case = self._case(persona, subject, command, "foreign", "", expected)
@@ -185,7 +190,7 @@ class Composer:
         values |= {column: theirs[column] for column in subject.key}
         may = self._refused(persona, subject, "INSERT", None, "denied_policy")
         may = may if may == "denied_grant" else self._refused(persona, subject, "UPDATE", subject.update, may)
-        column, keys = quote_ident(subject.update), ", ".join(quote_ident(key) for key in subject.key)
+        column, keys = quoted(subject.update), ", ".join(quoted(key) for key in subject.key)
         insert = insert_sql(self._rows.relation(subject), [values])
         sql = f"{insert} on conflict ({keys}) do update set {column} = excluded.{column}"
         yield self._case(persona, subject, "upsert", "foreign", sql, may)
@@ -203,7 +208,7 @@ class Composer:
         relation, where = self._rows.relation(subject), self._rows.where(subject, tenant, user)
         expected = self._expect(persona, subject, scope, "update")
         for name in self._columns_of(subject):
-            column = quote_ident(name)
+            column = quoted(name)
             sql = f"update {relation} set {column} = {column} where {where}"
             refused = self._refused(persona, subject, "UPDATE", name, expected)
             yield self._case(persona, subject, "column", scope, sql, refused, detail=name)
@@ -218,7 +223,7 @@ class Composer:
     def _work(self, persona: Persona, subject: Subject) -> Iterator[Case]:
         """That triggers move the time of an update, and that defaults fill a row that says the least."""
         if persona.name == self._spec.witness and subject.touched and subject.update:
-            column, touched = quote_ident(subject.update), quote_ident(subject.touched)
+            column, touched = quoted(subject.update), quoted(subject.touched)
             relation, where = self._rows.relation(subject), self._rows.where(subject, persona.own, persona.user)
             sql = (
                 f"with old as (select {touched} from {relation} where {where}), new as (update {relation}"
@@ -324,7 +329,7 @@ def _without_where(case: Case, statement: str, row: str) -> Case:
 
 def _filled(column: str, default: str) -> str:
     # What a call answers is not known beforehand; a constant is.
-    name = f"made.{quote_ident(column)}"
+    name = f"made.{quoted(column)}"
     return f"{name} is not null" if "(" in default else f"{name} is not distinct from {default}"
 
 

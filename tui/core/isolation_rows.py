@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tui.core.ddl import literal, qualified, quoted
 from tui.core.isolation_spec import PLACEHOLDER, IsolationSpec, Subject
-from tui.core.twin import quote_ident
 
 Made = tuple[str, str, str]
 """(table, tenant, user): which synthetic row. The tenant is "" for a row without one."""
@@ -46,7 +46,7 @@ class Rows:
 
     def relation(self, subject: Subject) -> str:
         """A table as SQL names it."""
-        return self._relations.get(subject.name) or quoted(subject.name)
+        return self._relations.get(subject.name) or qualified(subject.name)
 
     def insert(self, subject: Subject, tenant: str, user: str) -> str:
         """The statement that inserts one more row of that tenant and user."""
@@ -57,7 +57,7 @@ class Rows:
         if subject.seed and not subject.rows:
             self._need(subject.name, tenant, user)
         values = self.values(subject, tenant, user)
-        return " and ".join(f"{quote_ident(column)} = {literal(values[column])}" for column in subject.key)
+        return " and ".join(f"{quoted(column)} = {literal(values[column])}" for column in subject.key)
 
     def values(self, subject: Subject, tenant: str, user: str, *, new: bool = False) -> Mapping[str, str]:
         """The columns of the row of that tenant ("": of none) and user; `new`: as a case inserts one more."""
@@ -78,7 +78,7 @@ class Rows:
             {column: _fill(text, {"user": value, "user_name": name}) for column, text in accounts.row.items()}
             for name, value in self._spec.users.items()
         ]
-        seeds = [Seed(accounts.table, (insert_sql(quoted(accounts.table), people),))]
+        seeds = [Seed(accounts.table, (insert_sql(qualified(accounts.table), people),))]
         for subject in self._spec.tables:
             if not subject.seed:
                 continue
@@ -134,22 +134,9 @@ class Rows:
 
 def insert_sql(relation: str, rows: Sequence[Mapping[str, str]]) -> str:
     """An INSERT of rows that have the same columns; the server gives the literals their columns' types."""
-    columns = ", ".join(quote_ident(column) for column in rows[0])
+    columns = ", ".join(quoted(column) for column in rows[0])
     values = ", ".join(f"({', '.join(literal(value) for value in row.values())})" for row in rows)
     return f"insert into {relation} ({columns}) values {values}"
-
-
-def quoted(qualified: str) -> str:
-    """`schema.name` as SQL identifiers."""
-    schema, _, name = qualified.partition(".")
-    return f"{quote_ident(schema)}.{quote_ident(name)}"
-
-
-def literal(text: str) -> str:
-    """`text` as a SQL string, for a server with standard_conforming_strings. Raises ValueError for a NUL."""
-    if "\0" in text:
-        raise ValueError("a value can not hold a NUL character")
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _fill(text: str, known: Mapping[str, str]) -> str:

@@ -122,8 +122,9 @@ def read(proof: Proof, replies: Sequence[Reply], *, seconds: float, round_trips:
     red = frozenset(cell_key(probe.case) for probe in probes if probe.mark != "ok")
     return Matrix(
         probes=probes,
-        control=_control(proof.drill, answer.passes[1], answer.passes[2], red),
+        control=_control(proof.drill, answer.passes[1], answer.passes[2], red, replies[1].rows[0][1] or ""),
         unseeded={table: visible(reason) for table, reason in answer.unseeded.items()},
+        unsaid=proof.plan.unsaid,
         locks=tuple((visible(relation or ""), mode or "") for relation, mode in replies[6].rows),
         seconds=seconds,
         round_trips=round_trips,
@@ -159,8 +160,8 @@ def _result(case: Case, answer: str, unseeded: Mapping[str, str]) -> Result:
     return Result(ANSWERS.get(answer, answer))
 
 
-def _control(control: Drill, intact: _Pass, broken: _Pass, red: frozenset[tuple[str, ...]]) -> Control:
-    reason = control.reason or intact.error or broken.error
+def _control(control: Drill, intact: _Pass, broken: _Pass, red: frozenset[tuple[str, ...]], hindrance: str) -> Control:
+    reason = control.reason or hindrance or intact.error or broken.error
     if reason:
         return Control("not_run", control.tables, reason=visible(reason))
     return judge_control(

@@ -1,6 +1,6 @@
 -- Why the matrix must not or can not run here: a JSON array of sentences, left in patchdeck.refused and answered.
 -- $1 = JSON {tables: [names], accounts: name, roles: [names]}. Everything else of the batch asks that setting first, so
--- that it may be sent in the same round trip.
+-- that it may be sent in the same round trip. The second column says what keeps the negative control from running.
 with asked as (
     select $1::jsonb as what
 ),
@@ -43,5 +43,9 @@ reasons (place, reason) as (
         or f.prosrc ~* '\m(?!net\.)\w+\.(dblink\w*|http|http_\w+)\s*\('
         or f.prosrc ~* '\mcopy\M.*\m(program|to)\M'
 )
-select set_config('patchdeck.refused', coalesce(jsonb_agg(reason order by place, reason), '[]')::text, true)
+select set_config('patchdeck.refused', coalesce(jsonb_agg(reason order by place, reason), '[]')::text, true),
+       (select 'these may not use temporary tables (TEMPORARY on the database): ' || string_agg(role_name, ', ')
+          from asked, jsonb_array_elements_text(what -> 'roles' || to_jsonb(current_user)) as role_name
+         where to_regrole(role_name) is not null
+           and not has_database_privilege(to_regrole(role_name), current_database(), 'TEMPORARY'))
   from reasons
