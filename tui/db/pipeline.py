@@ -16,6 +16,13 @@ from psycopg.pq.abc import PGconn, PGresult
 
 Row = tuple[str | None, ...]
 
+CHUNK = 16_384
+"""Bytes handed to the socket at once. A packet a statement would fill the window of a new or idle line (ten packets),
+and the rest would wait for round trips."""
+
+FRAMING = 40
+"""Bytes that a command takes on the wire beside its text: Parse, Bind, Describe, Execute, Flush."""
+
 _DIAGNOSTICS = pq.DiagnosticField
 
 
@@ -143,17 +150,25 @@ class _Batch:
         while self._pgconn.flush() == 0:
             if self._all_sent:
                 return False
+            self._queue()
+        return True
+
+    def _queue(self) -> None:
+        """About CHUNK bytes of commands into libpq's buffer, and the Sync after the last."""
+        room = CHUNK
+        while room > 0:
             command = next(self._commands, None)
             if command is None:
                 self._pgconn.pipeline_sync()
                 self._all_sent = True
-                continue
+                return
+            sql = command.sql.encode()
             parameters = [None if value is None else value.encode() for value in command.parameters]
-            self._pgconn.send_query_params(command.sql.encode(), parameters or None)
+            self._pgconn.send_query_params(sql, parameters or None)
             # Without a Flush the server keeps its results until Sync and there is no progress to show.
             self._pgconn.send_flush_request()
             self._sent += 1
-        return True
+            room -= FRAMING + len(sql) + sum(len(value) for value in parameters if value is not None)
 
     async def _wait(self, unsent: bool) -> None:
         """Until the socket is readable (or writable while something is unsent), at most `silence` seconds."""
