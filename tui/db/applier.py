@@ -265,8 +265,12 @@ class _Run:
         """Raise the end for what is not a failing statement: cancelled, somebody else's run, locks not had in time."""
         if self._control.cancelled:
             raise _cancelled() from None
-        if error.sqlstate == RUN_ELSEWHERE:
+        if error.sqlstate == RUN_ELSEWHERE and failure.index is None:
             raise _Ended(Outcome.REFUSED, f"{failure.message}.", UNCHANGED, "Wait until that run has ended.") from None
+        if error.sqlstate == NO_HISTORY:
+            reason = f"It can not be recorded for the Supabase CLI: {failure.message}."
+            onward = "Mend that, or run it without --record-supabase."
+            raise _Ended(Outcome.REFUSED, reason, UNCHANGED, onward) from None
         if error.sqlstate in LOCK_NOT_HAD:
             who = "; ".join(
                 f"process {b.pid} ({b.application or b.user}, {b.state}) on {b.blocks}" for b in blockers[:3]

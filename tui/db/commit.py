@@ -68,7 +68,8 @@ async def commit(link: Link, target: Target, plan: Plan, record: Record, journal
 
 async def _send(link: Link, target: Target, plan: Plan, record: Record) -> tuple[Outcome, str]:
     try:
-        replies = await link.batch([Command(query("ledger_insert"), _row(plan, record)), Command("commit")])
+        commands = [Command(query("ledger_insert"), _row(plan, record)), Command("commit")]
+        replies = await link.batch(commands, silence=plan.limits.silence)
     except StatementError as error:
         return Outcome.ROLLED_BACK, f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
     except Problem as problem:
