@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from time import monotonic
 
-from tui.core.restore import RECORD
 from tui.core.run import (
     Attempt,
     Blocker,
@@ -56,8 +55,7 @@ class Progress:
                 if number == 1:
                     verb = "rehearsing" if self._plan.rehearse else "running"
                     total = len(self._plan.statements)
-                    made = f" and {RECORD}" if self._plan.restore else ""
-                    self._say(f"{verb} {total} statements of {self._plan.file}{made} in one transaction")
+                    self._say(f"{verb} {total} statements of {self._plan.files} in one transaction")
             case WaitingForLock(blockers, waited, _):
                 self._waiting(blockers, waited)
             case StatementDone():

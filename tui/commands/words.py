@@ -12,7 +12,7 @@ from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.report import label, route, tls
-from tui.core.restore import RECORD, Restore
+from tui.core.restore import Restore
 from tui.core.restore_words import meaning
 from tui.core.run import Finished, Plan, RunState
 from tui.core.run import Outcome as RunOutcome
@@ -109,9 +109,8 @@ def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) ->
         return
     verbs = Counter(item.verb for item in preview.items)
     counted = ", ".join(f"{verb} {count(number)}" for verb, number in verbs.items())
-    made = f" and {RECORD}" if preview.restore else ""
     number = f"{len(wanted.statements)} statements in one transaction"
-    out.line(f"  {wanted.file}{made}: {number}: {counted or 'nothing to do'}")
+    out.line(f"  {wanted.files}: {number}: {counted or 'nothing to do'}")
     if preview.restore:
         _restore(out, preview.restore)
     for item in preview.items:

@@ -85,8 +85,16 @@ def preview(
 def restore_items(restore: Restore) -> tuple[PlanItem, ...]:
     """What becomes of every object in a restore, the rollback file's part included."""
     verbs: dict[str, PlanVerb] = {"created": "create", "altered": "replace", "dropped": "drop", "unchanged": "leave"}
+    relations = {table.name for end in (restore.start, restore.result) for table in end.tables}
+    relations |= {view.name for end in (restore.start, restore.result) for view in end.views}
+
+    def relation(label: str) -> str:
+        kind, _, name = label.partition(" ")
+        target = name if kind in ("table", "view", "column") else name.rpartition(" on ")[2]
+        return next((one for one in relations if target == one or target.startswith(f"{one}.")), "")
+
     return tuple(
-        PlanItem(verbs[change.kind], change.object, change.object.partition(" on ")[2], None, change.before)
+        PlanItem(verbs[change.kind], change.object, relation(change.object), None, change.before)
         for change in restore.changes
     )
 

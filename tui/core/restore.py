@@ -132,7 +132,7 @@ def plan_restore(
         applied_at=recorded.applied_at,
         start=live,
         result=result,
-        statements=tuple(Statement(text, 0, number, 1, *read_head(text)) for number, text in enumerate(texts, 1)),
+        statements=tuple(_script(texts)),
         losses=tuple(aim.losses),
         withheld=tuple(aim.withheld),
     )
@@ -149,6 +149,14 @@ def restore_checks(restore: Restore, before: Catalog, after: Catalog) -> tuple[C
         if change.kind != "unchanged" and change.object not in wrong
     ]
     return (*checks, *(change_check(change, _WHY) for change in wrong.values()))
+
+
+def _script(texts: Iterable[str]) -> Iterator[Statement]:
+    """The texts as the statements of one script, one below the other: a line in it names a place."""
+    offset, line = 0, 1
+    for text in texts:
+        yield Statement(text, offset, line, 1, *read_head(text))
+        offset, line = offset + len(text) + 2, line + text.count("\n") + 1
 
 
 class _Aim:

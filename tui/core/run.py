@@ -68,7 +68,8 @@ class Plan:
     """What to run. `confirmed` is the database name the operator typed (None for a rehearsal); `patience` in seconds.
 
     `again` runs the patch although everything already holds (decision 28). `restore` is what a mode that restores does
-    after the rollback file; it is worked out from the database, so a plan begins without it.
+    after the rollback file; it is worked out from the database, so a plan begins without it. `record_supabase` also
+    writes the row of the Supabase CLI's history (decision 23); a rollback takes it back by itself.
     """
 
     bundle: Bundle
@@ -82,6 +83,7 @@ class Plan:
     operator: str = ""
     client_host: str = ""
     restore: Restore | None = None
+    record_supabase: bool = False
 
     @property
     def restores(self) -> bool:
@@ -92,6 +94,11 @@ class Plan:
     def file(self) -> str:
         """The file whose statements run."""
         return self.bundle.patch.file if self.action == "apply" else self.bundle.rollback.file
+
+    @property
+    def files(self) -> str:
+        """The file, and the record beside it where a restore adds to it."""
+        return f"{self.file} and {RECORD}" if self.restore else self.file
 
     @property
     def statements(self) -> tuple[Statement, ...]:

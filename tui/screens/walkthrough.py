@@ -67,6 +67,7 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
         Binding("p", "previous", "Back", tooltip="Go to the step before"),
         Binding("r", "repeat", "Again", tooltip="Ask or rehearse again"),
         Binding("s", "statements", "Statements", tooltip="Every statement with its line in the file"),
+        Binding("m", "mode", "Mode", tooltip="Another way back: lock, restore, restore-closed"),
         Binding("x", "skip", "Skip rehearsal", tooltip="Go on without knowing whether it works here"),
         Binding("c", "cancel", "Cancel", tooltip="Stop the run and roll everything back"),
         Binding("y", "copy", "Copy path", tooltip="Copy the path of the report"),
@@ -81,6 +82,7 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
         "next",
         "previous",
         "screen.previous",
+        "mode",
         "skip",
         "repeat",
         "statements",
@@ -239,7 +241,7 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Actions a step has no use for are not bound there."""
-        if action in ("repeat", "statements", "skip", "cancel", "copy", "rehearse"):
+        if action in ("repeat", "statements", "skip", "cancel", "copy", "rehearse", "mode"):
             return self.step.offers(action)
         if action == "next":
             return not self._typing and not self.step.offers("rehearse")
@@ -286,6 +288,11 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
         """Go on without a rehearsal."""
         self.walk.skip()
         self.say(f"{self.glyphs.warn} rehearsal skipped: whether it works here is not known", "warn")
+
+    def action_mode(self) -> None:
+        """Choose another way back; the steps behind this one are asked anew."""
+        self.walk.next_mode()
+        self._furthest = self._at
 
     def action_cancel(self) -> None:
         """Ask the run to stop."""

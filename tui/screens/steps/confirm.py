@@ -11,11 +11,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input
 
-from tui.core.aftermath import aftermath
 from tui.core.text import duration, one_line
 from tui.screens.steps.progress import measures
 from tui.screens.steps.rehearsal import SKIPPED
-from tui.screens.steps.step import Promise, Standing, Step, heading, paragraph
+from tui.screens.steps.step import Promise, Standing, Step, field, heading, paragraph
 from tui.widgets.lines import Line, Lines, line
 
 
@@ -67,9 +66,8 @@ class ConfirmStep(Step):
         lines += paragraph(where, cells, "text" if place.local else "bad!")
         lines.append(Line())
         if walk.action == "rollback":
-            look = walk.look
-            means = aftermath(plan.bundle, look.catalog if look else None).sentences()[-1]
-            lines += [*paragraph(one_line(means, 1000), cells, "bad"), Line()]
+            lines += field("mode", plan.mode, cells, "strong")
+            lines += [*paragraph(one_line(walk.consequences[-1], 1000), cells, "bad"), Line()]
         rehearsal = walk.rehearsal
         if walk.rehearsed == "worked" and rehearsal is not None and rehearsal.end is not None:
             lines += paragraph(

@@ -10,6 +10,8 @@ from rich.cells import cell_len
 
 from tui.core.aftermath import counted
 from tui.core.plan import Count, PlanItem, PlanVerb, Preview
+from tui.core.restore import Loss, Restore
+from tui.core.restore_words import meaning
 from tui.core.text import count, fit, fit_right, one_line
 from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, behind, cleaned, heading, paragraph
 from tui.theme import Role
@@ -56,6 +58,8 @@ class PlanStep(Step):
         asked = self.walk.preview
         if asked.answer is None:
             return "the plan is not known: r tries again" if asked.problem else "still comparing"
+        if asked.answer.obstacle:
+            return "there is no way back in this mode: p goes back, to another one"
         if self.walk.deck.destination.read_only:
             return "this session is read-only: start without --read-only to rehearse and run"
         return ""
@@ -68,17 +72,36 @@ class PlanStep(Step):
         if asked.answer is None:
             return paragraph(f"{self.glyphs.wait} comparing", cells, "live")
         plan = self.walk.plan
+        if asked.answer.obstacle:
+            return paragraph(f"{self.glyphs.bad} {one_line(asked.answer.obstacle, 4000)}", cells, "bad")
         lines = [self._totals(asked.answer)]
         lines += paragraph(
-            f"{counted(len(plan.statements), 'statement')} of {one_line(plan.file, 80)}; s lists them",
+            f"{counted(len(plan.statements), 'statement')} of {one_line(plan.files, 80)}; s lists them",
             cells,
             "dim",
         )
+        if plan.restore is not None:
+            lines += self._restore(plan.restore, cells)
         lines += self._going(asked.answer, "drop", "What is dropped", cells)
         lines += count_lines(asked.answer.counts, cells)
         lines += self._going(asked.answer, "replace", "What is replaced, as it is now", cells)
         lines += self._by_table(asked.answer.items, cells)
         return lines
+
+    def _restore(self, restore: Restore, cells: int) -> list[Line]:
+        """What does not come back as it was comes first: it has to be known before anything is confirmed."""
+        lines: list[Line] = []
+        parts: tuple[tuple[str, Role, tuple[Loss, ...]], ...] = (
+            ("What can not be put back", "bad", restore.losses),
+            ("What is kept back on purpose", "warn", restore.withheld),
+        )
+        for title, role, losses in parts:
+            if losses:
+                lines += [Line(), heading(f"{title}: {count(len(losses))}")]
+            for loss in losses:
+                lines += paragraph(one_line(loss.object, 300), cells, role)
+                lines += paragraph(one_line(loss.reason, 1000), cells, "dim", indent=4)
+        return [*lines, Line(), *(part for said in meaning(restore) for part in paragraph(said, cells))]
 
     def _totals(self, preview: Preview) -> Line:
         spans: list[Span] = []

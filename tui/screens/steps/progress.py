@@ -70,7 +70,7 @@ def _statement(run: Run, cells: int) -> list[Line]:
     if state.phase is not Phase.RUNNING or state.done >= len(statements):
         return []
     statement = statements[state.done]
-    place: Span = (f"{one_line(run.plan.file, 40)}:{statement.line}", "dim")
+    place: Span = (f"{one_line(run.plan.source(state.done), 40)}:{statement.line}", "dim")
     return [Line(justify(((title(statement), "text"),), (place,), cells))]
 
 

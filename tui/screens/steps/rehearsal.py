@@ -80,7 +80,7 @@ class RehearsalStep(Step):
 
     def _before(self, cells: int) -> list[Line]:
         plan = self.walk.plan
-        what = f"{counted(len(plan.statements), 'statement')} of {one_line(plan.file, 80)}"
+        what = f"{counted(len(plan.statements), 'statement')} of {one_line(plan.files, 80)}"
         lines = paragraph(f"enter runs {what} for real, inside one transaction.", cells, "strong")
         lines += paragraph("The result is checked there, object by object, and then everything is rolled back.", cells)
         lines.append(Line())

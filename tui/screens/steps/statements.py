@@ -37,7 +37,7 @@ class StatementsScreen(OpaqueScreen, DeckScreen):
         super().__init__(store, glyphs)
         self._plan = plan
         digits = len(str(len(plan.statements)))
-        last = plan.statements[-1].line
+        last = max(statement.line for statement in plan.statements)
         columns = (
             Column("k", max(2, digits), "right"),
             Column("line", max(4, len(str(last))), "right"),
@@ -46,7 +46,7 @@ class StatementsScreen(OpaqueScreen, DeckScreen):
         self._table = LineTable(columns, glyphs, id="statements-table")
         self._reader = Reader(glyphs, id="statements-text")
         self._list = Frame(
-            f"{one_line(plan.file, 80)} · {counted(len(plan.statements), 'statement')}", id="statements-list"
+            f"{one_line(plan.files, 80)} · {counted(len(plan.statements), 'statement')}", id="statements-list"
         )
         self._text = Frame("", id="statements-frame")
 
@@ -73,7 +73,7 @@ class StatementsScreen(OpaqueScreen, DeckScreen):
         index = int(self._table.key or 0)
         statement = self._plan.statements[index]
         self._text.title(
-            f"{index + 1} of {len(self._plan.statements)} · {one_line(self._plan.file, 60)}:{statement.line}"
+            f"{index + 1} of {len(self._plan.statements)} · {one_line(self._plan.source(index), 60)}:{statement.line}"
         )
         digits = len(str(statement.line + statement.text.count("\n")))
 

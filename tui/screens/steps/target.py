@@ -7,10 +7,18 @@ from collections.abc import Awaitable
 from tui.core.aftermath import aftermath
 from tui.core.look import Look
 from tui.core.report import route, tls
-from tui.core.text import duration, one_line
-from tui.screens.steps.step import Promise, Standing, Step, field, heading, paragraph
+from tui.core.run import RollbackMode
+from tui.core.text import duration, fit, one_line
+from tui.screens.steps.step import Promise, Standing, Step, field, hanging, heading, paragraph
+from tui.screens.steps.walk import MODES
 from tui.theme import Role
-from tui.widgets.lines import Line
+from tui.widgets.lines import Line, Span
+
+MODE_WORDS: dict[RollbackMode, str] = {
+    "lock": "the rollback file and no more: the app's users see no rows until something is put back",
+    "restore": "then everything as recorded before the apply, the holes from before included",
+    "restore-closed": "the same, but row level security stays on and anon gets nothing back (recommended)",
+}
 
 
 class TargetStep(Step):
@@ -18,6 +26,10 @@ class TargetStep(Step):
 
     NAME = "Target"
     OFFERS = frozenset({"repeat"})
+
+    def offers(self, action: str) -> bool:
+        """A rollback has more than one way."""
+        return super().offers(action) or (action == "mode" and self.walk.action == "rollback" and not self.walk.settled)
 
     def promise(self) -> Promise:
         """Looking only."""
@@ -64,11 +76,20 @@ class TargetStep(Step):
         return lines
 
     def _consequences(self, cells: int) -> list[Line]:
-        look = self.walk.look
-        said = aftermath(self.walk.deck.bundle, look.catalog if look else None)
-        lines = [heading("What rolling back means")]
-        for number, sentence in enumerate(said.sentences()):
-            role: Role = "bad!" if number == len(said.sentences()) - 1 and said.closed else "text"
+        plan, look = self.walk.plan, self.walk.look
+        lines = [heading("Which way back; m changes it")]
+        for mode in MODES:
+            chosen = mode == plan.mode
+            mark: Span = (
+                f"{self.glyphs.ok if chosen else self.glyphs.todo} {fit(mode, 16)}",
+                "live" if chosen else "dim",
+            )
+            lines += hanging(mark, MODE_WORDS[mode], cells, "text" if chosen else "dim")
+        lines += [Line(), heading("What rolling back means")]
+        said = self.walk.consequences
+        grave = plan.restores or aftermath(plan.bundle, look.catalog if look else None).closed
+        for number, sentence in enumerate(said):
+            role: Role = "bad!" if number == len(said) - 1 and grave else "text"
             lines += paragraph(one_line(sentence, 1000), cells, role)
         return [*lines, Line()]
 

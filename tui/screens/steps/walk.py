@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
+from tui.core.aftermath import aftermath
 from tui.core.check import Check
 from tui.core.deck import Control, Deck, Problem
 from tui.core.look import Look
@@ -17,12 +18,17 @@ from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.removal import removal_checks
 from tui.core.report import Report
-from tui.core.run import Action, Finished, Outcome, Phase, Plan, RunState, advance
+from tui.core.restore import restore_checks
+from tui.core.restore_words import meaning
+from tui.core.run import Action, Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance
 from tui.core.surface import Change, diff
 
 T = TypeVar("T")
 
 Told = Callable[[], object]
+
+MODES: tuple[RollbackMode, ...] = get_args(RollbackMode)
+NOT_WORKED_OUT = "What that means here, and what can not be put back, is worked out from the ledger: the plan says it."
 
 
 class Question(Generic[T]):
@@ -145,6 +151,8 @@ def judge(plan: Plan, outcome: Outcome | None, before: Look | None, after: Look)
     """The verification of a run with this outcome between two looks (`before` None: only the later one is judged)."""
     committed = outcome in (Outcome.COMMITTED, Outcome.UNKNOWN)
     if committed and plan.action == "rollback" and before is not None and outcome is Outcome.COMMITTED:
+        if plan.restore is not None:
+            return Verification(after, restore_checks(plan.restore, before.catalog, after.catalog))
         return Verification(after, removal_checks(plan.statements, before.catalog, after.catalog))
     if committed:
         return Verification(after, after.checks)
@@ -174,13 +182,45 @@ class Walk:
         self.plan = Plan(deck.bundle, action, rehearse=True, operator=operator, client_host=host)
         self.looking = Question(deck.look, told)
         self.looking.answer = look
-        self.preflight: Question[tuple[PreflightCheck, ...]] = Question(lambda: deck.preflight(self.plan), told)
-        self.preview: Question[Preview] = Question(lambda: deck.preview(self.plan), told)
-        self.rehearsal: Run | None = None
-        self.skipped = False
+        self._begin_again()
         self.run: Run | None = None
         self._before: Look | None = None
         self.verifying = Question(self._verify, told)
+
+    def _begin_again(self) -> None:
+        """Nothing is known yet of the plan as it is now."""
+        plan = self.plan
+        self.preflight: Question[tuple[PreflightCheck, ...]] = Question(lambda: self.deck.preflight(plan), self._told)
+        self.preview: Question[Preview] = Question(self._foresee, self._told)
+        self.rehearsal: Run | None = None
+        self.skipped = False
+
+    async def _foresee(self) -> Preview:
+        """What the plan would do; a restore is thereby worked out, and that one is run."""
+        mode = self.plan.mode
+        found = await self.deck.preview(self.plan)
+        if self.plan.mode == mode:
+            self.plan = replace(self.plan, restore=found.restore)
+        return found
+
+    def next_mode(self) -> None:
+        """Another way back: what was asked and rehearsed was about the one before. Not during or after a run."""
+        if self.action == "rollback" and self.live is None and not self.settled:
+            at = MODES.index(self.plan.mode)
+            self.plan = replace(self.plan, mode=MODES[(at + 1) % len(MODES)], restore=None)
+            self._begin_again()
+            self._told()
+
+    @property
+    def consequences(self) -> tuple[str, ...]:
+        """What the rollback as chosen means, in sentences, the gravest last; none for an apply."""
+        if self.action == "apply":
+            return ()
+        if self.plan.restore is not None:
+            return meaning(self.plan.restore)
+        if self.plan.restores:
+            return (NOT_WORKED_OUT,)
+        return aftermath(self.deck.bundle, self.look.catalog if self.look else None).sentences()
 
     @property
     def look(self) -> Look | None:
