@@ -1,21 +1,32 @@
-"""A verification as JUnit for a CI server, Markdown for a ticket, SARIF for a code host: views of the same checks."""
+"""A verification as JUnit for a CI server and Markdown for a ticket: views of the same checks."""
 
 from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from tui import __version__
 from tui.commands.verification import Verification
-from tui.core.check import Check
-from tui.core.markdown import cell, code
+from tui.core.check import Check, Layer
+from tui.core.isolation import Matrix
+from tui.core.markdown import block, cell, code
+from tui.core.proof_words import (
+    control_said,
+    counted_cases,
+    counted_findings,
+    expected_said,
+    lock_words,
+    not_probed,
+    standing_said,
+    tried,
+)
 from tui.core.report import label
-from tui.core.text import redact, visible
-from tui.output import encode
+from tui.core.safety import Finding
+from tui.core.text import count, redact, visible
 
 
 def junit(verification: Verification) -> str:
     """JUnit XML: a suite a layer, a case a check; what is not proven is skipped, never passed."""
     root = Element("testsuites", name=_xml(f"patchdeck verify {verification.bundle.name}"))
+    root.set("time", f"{verification.seconds:.3f}")
     for layer, (_, checks) in verification.layers.items():
         failures = [check for check in checks if check.failed]
         unproven = [check for check in checks if check.outcome == "not_proven"]
@@ -28,9 +39,12 @@ def junit(verification: Verification) -> str:
             skipped=str(len(unproven)),
         )
         suite.set("timestamp", verification.look.taken_at.isoformat())
+        _properties(suite, layer, verification)
         for check in checks:
             case = SubElement(suite, "testcase", classname=_xml(check.table or check.object), name=_xml(label(check)))
             if check.ok:
+                if check.layer == "safety" and check.actual:
+                    SubElement(case, "system-out").text = _xml(check.actual)
                 continue
             verdict = SubElement(case, "failure" if check.failed else "skipped", message=_xml(_sentence(check)))
             if check.failed:
@@ -38,6 +52,26 @@ def junit(verification: Verification) -> str:
                 verdict.text = _xml(f"expected: {check.expected}\nactual:   {check.actual}", newlines=True)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _properties(suite: Element, layer: Layer, verification: Verification) -> None:
+    """What a layer knows beyond its checks: JUnit has no other place for what fails nothing."""
+    said: list[tuple[str, str]] = []
+    matrix = verification.matrix
+    if layer == "safety":
+        said += [
+            (f"{finding.rule.code} {finding.key}", f"{finding.rule.title}: {finding.detail}. {standing_said(finding)}")
+            for finding in verification.findings
+            if not finding.fails
+        ]
+    if layer == "behaviour" and matrix is not None and not matrix.reasons:
+        said += [("cases", counted_cases(matrix)), ("negative control", control_said(matrix.control))]
+        said += [("locks until the rollback", lock_words(matrix) or "none")]
+        said += [(f"not probed: {count(cases)}", reason) for reason, cases in not_probed(matrix)]
+    if said:
+        properties = SubElement(suite, "properties")
+        for name, value in said:
+            SubElement(properties, "property", name=_xml(name), value=_xml(value))
 
 
 def markdown(verification: Verification) -> str:
@@ -66,35 +100,40 @@ def markdown(verification: Verification) -> str:
         definitions = [code(text) if text else "" for text in (check.expected, check.actual)]
         outcome = check.outcome.replace("_", " ")
         lines.append(f"| {cell(label(check))} | {outcome} | {' | '.join(definitions)} | {cell(check.why)} |")
+    lines += _findings(verification.findings)
+    lines += _isolation(verification.matrix)
     return "\n".join(lines) + "\n"
 
 
-def sarif(verification: Verification) -> str:
-    """SARIF 2.1.0: a result per check that does not hold, placed in the bundle's file of expectations."""
-    troubles = [check for check in verification.checks() if not check.ok]
-    rules = sorted({_rule(check) for check in troubles})
-    location = {"physicalLocation": {"artifactLocation": {"uri": verification.bundle.manifest.expected}}}
-    results = [
-        {
-            "ruleId": _rule(check),
-            "level": "error" if check.failed else "note",
-            "message": {"text": f"{label(check)}: {_sentence(check)}"},
-            "locations": [{**location, "logicalLocations": [{"fullyQualifiedName": label(check)}]}],
-        }
-        for check in troubles
+def _findings(findings: tuple[Finding, ...]) -> list[str]:
+    """Every finding of the lint, also what is muted or only worth knowing."""
+    if not findings:
+        return []
+    head = ["| code | level | object | what | how to mend | standing | advisors |", "| --- " * 7 + "|"]
+    rows = [
+        f"| {one.rule.code} | {one.rule.level} | {code(one.key)} | {cell(f'{one.rule.title}: {one.detail}')} "
+        f"| {cell(one.rule.mend)} | {cell(standing_said(one))} | {cell(one.rule.advisor)} |"
+        for one in findings
     ]
-    driver = {"name": "patchdeck", "version": __version__, "rules": [{"id": rule} for rule in rules]}
-    return encode(
-        {
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [{"tool": {"driver": driver}, "results": results}],
-        }
-    )
+    return ["", f"## Safety: {counted_findings(findings)}", "", *head, *rows]
 
 
-def _rule(check: Check) -> str:
-    return f"{check.layer}/{check.object}-{check.outcome}"
+def _isolation(matrix: Matrix | None) -> list[str]:
+    """What the matrix came to, with what reproduces each failure."""
+    if matrix is None:
+        return []
+    lines = ["", f"## Isolation: {matrix.state.replace('_', ' ')}", ""]
+    if matrix.reasons:
+        return [*lines, *(f"- not proven: {cell(reason)}" for reason in matrix.reasons)]
+    lines += [f"- {counted_cases(matrix)}", f"- {cell(control_said(matrix.control))}"]
+    lines += [f"- locks until the rollback: {cell(lock_words(matrix) or 'none')}"]
+    lines += [f"- {count(cases)} not probed: {cell(reason)}" for reason, cases in not_probed(matrix)]
+    for probe in matrix.failures():
+        case = probe.case
+        what = f"{case.table}: {case.persona} {tried(probe)}"
+        said = f"{what}: {probe.mark.upper()}, {probe.actual}, expected {expected_said(probe)}"
+        lines += ["", cell(said), "", *block(probe.reproduction())]
+    return lines
 
 
 def _sentence(check: Check) -> str:

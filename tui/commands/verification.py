@@ -4,31 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from tui.core.bundle import Bundle
 from tui.core.check import Check, Layer
+from tui.core.isolation import Matrix
 from tui.core.look import Look
-
-State = Literal["passed", "failed", "not_proven"]
-
-UNBUILT = "layer"
-"""The object of the one check that stands for a whole layer which nobody can judge yet."""
+from tui.core.proof import LayerState, Proof, layer_state
+from tui.core.safety import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`layers` are those asked for, in the order of the contract."""
+    """`layers` are those asked for, in the order of the contract; `proof` is None when the structure alone was asked
+    for. `seconds`: from the first byte to the last answer, the handshake included.
+    """
 
     bundle: Bundle
     look: Look
-    layers: Mapping[Layer, tuple[State, Sequence[Check]]]
+    proof: Proof | None
+    layers: Mapping[Layer, tuple[LayerState, Sequence[Check]]]
+    seconds: float
 
     @property
     def holds(self) -> bool:
-        """Whether no layer failed and something was proven: an answer in which nothing is proven is not a good one."""
-        states = {state for state, _ in self.layers.values()}
-        return "failed" not in states and "passed" in states
+        """Whether every layer that was asked for is proven: what could not be proven is not a good answer."""
+        return all(state == "passed" for state, _ in self.layers.values())
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the safety lint found, also what fails nothing."""
+        return self.proof.findings if self.proof else ()
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """The isolation matrix, None when it was not asked for."""
+        return self.proof.matrix if self.proof else None
 
     def checks(self) -> Iterator[Check]:
         """Every check of every layer."""
@@ -36,16 +46,12 @@ class Verification:
             yield from checks
 
 
-def judge_layers(bundle: Bundle, look: Look, layers: Sequence[Layer]) -> Verification:
-    """The `layers` of one look. One that nobody looked at is not proven: never "passed"."""
-    return Verification(bundle, look, {layer: _judge(layer, look) for layer in layers})
-
-
-def _judge(layer: Layer, look: Look) -> tuple[State, tuple[Check, ...]]:
-    checks = tuple(check for check in look.checks if check.layer == layer)
-    if not checks:
-        why = "this version of patchdeck does not check this layer yet"
-        checks = (Check(layer=layer, object=UNBUILT, table="", name=layer, outcome="not_proven", why=why),)
-    if any(check.failed for check in checks):
-        return "failed", checks
-    return ("passed" if all(check.ok for check in checks) else "not_proven"), checks
+def judge_layers(
+    bundle: Bundle, look: Look, proof: Proof | None, layers: Sequence[Layer], seconds: float
+) -> Verification:
+    """The `layers` of one look and, beyond the structure, of one proof. A layer without checks is not proven."""
+    judged: dict[Layer, tuple[LayerState, Sequence[Check]]] = {}
+    for layer in layers:
+        checks = look.checks if layer == "structure" else proof.of(layer) if proof else ()
+        judged[layer] = layer_state(checks), checks
+    return Verification(bundle, look, proof, judged, seconds)

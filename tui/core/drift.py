@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tui.core.catalog import Catalog
 from tui.core.surface import Change, diff
+
+DriftState = Literal["none", "drifted", "not_proven"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,25 @@ class Drift:
 def changes_since(recorded: Catalog, live: Catalog) -> tuple[Change, ...]:
     """What was created, altered or dropped since `recorded`, in the surface's order; nothing when all is as it was."""
     return tuple(change for change in diff(recorded, live) if change.kind != "unchanged")
+
+
+def drift_state(drift: Drift | None) -> DriftState:
+    """Nothing recorded, or a server that words definitions otherwise since: not proven, never "none"."""
+    if drift is None or (drift.changes and not drift.same_version):
+        return "not_proven"
+    return "drifted" if drift.changes else "none"
+
+
+def drift_said(drift: Drift | None) -> str:
+    """The state in a sentence."""
+    if drift is None:
+        return "No run is recorded in this database: there is nothing to compare it with."
+    if not drift.changes:
+        return "Nothing has changed since that run."
+    objects = "1 object has" if len(drift.changes) == 1 else f"{len(drift.changes)} objects have"
+    if drift.same_version:
+        return f"{objects} changed since that run."
+    return (
+        f"{objects} another definition than that run recorded, but the server was upgraded since: "
+        "it may word the same differently."
+    )
