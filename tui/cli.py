@@ -99,32 +99,6 @@ def verify(options: Options, form: str, output: Path | None, layers: tuple[Layer
     return run(options, form=form, output=output, layers=layers)
 
 
-@cli.command()
-@_json
-@click.pass_obj
-def isolation(options: Options, as_json: bool) -> int:
-    """Who reaches which rows: every table, command and kind of user, tried and rolled back.
-
-    Exits 1 on a leak, and where it could not be proven.
-    """
-    from tui.commands.proving import isolation as run
-
-    return run(options, as_json=as_json)
-
-
-@cli.command()
-@_json
-@click.pass_obj
-def drift(options: Options, as_json: bool) -> int:
-    """What has changed since the last recorded run, with old and new definition.
-
-    Exits 1 on drift, and where no run is recorded.
-    """
-    from tui.commands.proving import drift as run
-
-    return run(options, as_json=as_json)
-
-
 _rollback = click.option(
     "--rollback",
     "mode",
@@ -166,13 +140,28 @@ def rehearse(options: Options, mode: RollbackMode | None, as_json: bool) -> int:
     help="How long to try for locks that somebody else holds. Nobody queues behind us meanwhile.",
 )
 @click.option("--again", is_flag=True, help="Run every statement although everything already holds.")
+@click.option(
+    "--record-supabase",
+    is_flag=True,
+    help="Also write its row of supabase_migrations.schema_migrations, in the same transaction, and the migration file "
+    "to commit: `supabase db push` then knows of it. A rollback takes the row back.",
+)
 @_json
 @click.pass_obj
-def apply(options: Options, confirm: str, patience: float, again: bool, as_json: bool) -> int:
+def apply(
+    options: Options, confirm: str, patience: float, again: bool, record_supabase: bool, as_json: bool
+) -> int:
     """Apply the migration in one transaction that commits only if every check passes."""
     from tui.commands.running import apply as run
 
-    return run(options, confirm=confirm, patience=patience, again=again, as_json=as_json)
+    return run(
+        options,
+        confirm=confirm,
+        patience=patience,
+        again=again,
+        record_supabase=record_supabase,
+        as_json=as_json,
+    )
 
 
 @cli.command()

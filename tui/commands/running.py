@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tui.commands import documents, words
+from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
@@ -38,9 +39,14 @@ def rehearse(options: Options, *, mode: RollbackMode | None, as_json: bool) -> i
     return _run(options, lambda bundle: replace(plan_of(bundle, mode), rehearse=True), as_json)
 
 
-def apply(options: Options, *, confirm: str, patience: float, again: bool, as_json: bool) -> int:
+def apply(options: Options, *, confirm: str, patience: float, again: bool, record_supabase: bool, as_json: bool) -> int:
     """Run the patch and commit it if every check passes; `patience` in seconds."""
-    return _run(options, lambda bundle: Plan(bundle, confirmed=confirm, patience=patience, again=again), as_json)
+
+    def planned(bundle: Bundle) -> Plan:
+        record = record_supabase
+        return Plan(bundle, confirmed=confirm, patience=patience, again=again, record_supabase=record)
+
+    return _run(options, planned, as_json)
 
 
 def rollback(options: Options, *, confirm: str, mode: RollbackMode, as_json: bool) -> int:
@@ -52,6 +58,7 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
     plan = replace(planned(session.bundle), operator=operator(), client_host=client_host())
+    file = MigrationFile(plan, out) if plan.record_supabase else None
 
     async def question(session: Session) -> tuple[Plan, RunState, Finished]:
         # A wrong confirmation is refused before anything is sent, by the engine.
@@ -60,8 +67,9 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
         return whole, *await _follow(session, whole, out)
 
     plan, state, end = ask(session, question)
+    kept = file.keep(end) if file is not None else None
     if as_json:
-        out.json(documents.run(session, plan, state, end))
+        out.json({**documents.run(session, plan, state, end), "migration_file": kept})
     else:
         words.ending(out, plan, state, end)
     return _exit_code(state, end)

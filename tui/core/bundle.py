@@ -130,10 +130,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One SQL file of the bundle, split: its name for messages, its statements in order."""
+    """One SQL file of the bundle, split: its name for messages, its statements in order, its text as it was read."""
 
     file: str
     statements: tuple[Statement, ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +256,4 @@ def _script(file: str, text: str) -> Script:
         raise BundleError(file, f"column {first.column}: {first.reason}", first.line)
     if not statements:
         raise BundleError(file, "holds no statement")
-    return Script(file, statements)
+    return Script(file, statements, text)

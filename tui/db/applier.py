@@ -34,6 +34,7 @@ from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
 from tui.db.restoring import work_out
 from tui.db.sight import Observer, Sight
+from tui.db.supabase import NO_HISTORY
 from tui.db.target import Target
 
 LOCK_NOT_HAD = frozenset({"55P03", "40P01"})
@@ -267,7 +268,7 @@ class _Run:
             raise _cancelled() from None
         if error.sqlstate == RUN_ELSEWHERE and failure.index is None:
             raise _Ended(Outcome.REFUSED, f"{failure.message}.", UNCHANGED, "Wait until that run has ended.") from None
-        if error.sqlstate == NO_HISTORY:
+        if error.sqlstate == NO_HISTORY and failure.index is None:
             reason = f"It can not be recorded for the Supabase CLI: {failure.message}."
             onward = "Mend that, or run it without --record-supabase."
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, onward) from None
@@ -363,7 +364,7 @@ class _Run:
                 onward = "Watch the panels; the way back is `patchdeck rollback`."
             elif plan.restore is not None:
                 onward = meaning(plan.restore)[-1]
-            raise _Ended(outcome, reason, "The change is in force.", onward)
+            raise _Ended(outcome, reason, f"The change is in force. {attempt.history}".rstrip(), onward)
         if outcome is Outcome.ROLLED_BACK:
             await self._undo()
             raise _Ended(outcome, f"COMMIT did not go through: {said}.", ROLLED_BACK, TRY_AGAIN)

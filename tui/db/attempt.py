@@ -23,6 +23,7 @@ from tui.db.locks import Lock, lock_commands
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import Twin, catalog_command, read_twin, set_local, twin_commands
 from tui.db.queries import query
+from tui.db.supabase import history_commands, what_was_done
 
 LONG = 20_000
 """Characters of a server message that are kept: all of any real one."""
@@ -78,6 +79,11 @@ class Attempt:
             f"{visible(relation or '')} {mode}{'' if listed == 'true' else ' (not on the bundle’s list)'}"
             for relation, mode, listed in self._replies[self._marks["held"]].rows
         )
+
+    @property
+    def history(self) -> str:
+        """What became of the row in the Supabase CLI's history, in one sentence; "" when nothing did."""
+        return what_was_done(self._plan, self._replies.get(self._marks["statements"] - 1))
 
     @property
     def twin(self) -> Twin | None:
@@ -149,6 +155,7 @@ class Attempt:
             Command("select set_config('search_path', current_setting('patchdeck.search_path'), true)"),
             Command(query("ledger_create")),
         )
+        self._add("history", *history_commands(plan))
         self._add("statements", *(Command(statement.text) for statement in plan.statements))
         named = msgspec.json.encode([name for name, _ in locks]).decode()
         self._add("held", Command(query("locks_held"), (named,)), empty_path)
