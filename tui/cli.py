@@ -99,6 +99,32 @@ def verify(options: Options, form: str, output: Path | None, layers: tuple[Layer
     return run(options, form=form, output=output, layers=layers)
 
 
+@cli.command()
+@_json
+@click.pass_obj
+def isolation(options: Options, as_json: bool) -> int:
+    """Who reaches which rows: every table, command and kind of user, tried and rolled back.
+
+    Exits 1 on a leak, and where it could not be proven.
+    """
+    from tui.commands.proving import isolation as run
+
+    return run(options, as_json=as_json)
+
+
+@cli.command()
+@_json
+@click.pass_obj
+def drift(options: Options, as_json: bool) -> int:
+    """What has changed since the last recorded run, with old and new definition.
+
+    Exits 1 on drift, and where no run is recorded.
+    """
+    from tui.commands.proving import drift as run
+
+    return run(options, as_json=as_json)
+
+
 _rollback = click.option(
     "--rollback",
     "mode",
