@@ -62,3 +62,13 @@ async def test_only_the_layers_asked_for_are_run(session: Session) -> None:
     proof = await session.prove(("safety",))
     assert proof.matrix is None
     assert {check.layer for check in proof.checks} == {"safety"}
+
+
+async def test_a_lint_that_the_server_refuses_leaves_safety_not_proven(database: Database, session: Session) -> None:
+    async with await psycopg.AsyncConnection.connect(database.admin_dsn, autocommit=True) as somebody:
+        await somebody.execute("revoke execute on function pg_catalog.string_to_table(text, text) from public")
+    proof = await session.prove(("safety", "behaviour"))
+    assert layer_state(proof.of("safety")) == "not_proven"
+    assert "string_to_table" in proof.of("safety")[0].why
+    assert proof.matrix is not None
+    assert proof.matrix.probes

@@ -9,7 +9,7 @@ from pathlib import Path
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.check import Check, Layer
-from tui.core.deck import Control, Destination
+from tui.core.deck import Control, Destination, Problem
 from tui.core.drift import Drift, changes_since
 from tui.core.isolation import to_checks as isolation_checks
 from tui.core.look import Look, Server
@@ -18,7 +18,7 @@ from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof import Proof
 from tui.core.run import Event, Plan
-from tui.core.safety import Finding, judge, scope
+from tui.core.safety import Finding, judge, scope, unproven
 from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
 from tui.db import applier
@@ -65,6 +65,15 @@ class Session:
     def handshake(self) -> float:
         """Seconds the last handshake took."""
         return self._looks.handshake
+
+    async def sign_in(self) -> None:
+        """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
+        try:
+            if self._target.ask is not None and not self._target.has_password:
+                async with self._look_busy:
+                    await self._looks.open()
+        finally:
+            self._target.ask = None
 
     async def connect(self) -> Server:
         """Connect where there is no connection, and look. Raises Problem."""
@@ -120,7 +129,8 @@ class Session:
     async def prove(self, layers: Collection[Layer]) -> Proof:
         """Run the safety lint and the isolation matrix, those of them that `layers` asks for. Raises Problem.
 
-        The matrix works in a transaction that is rolled back; what keeps it from running is in the proof, not raised.
+        The matrix works in a transaction that is rolled back. What keeps either from running on a line that stands is
+        in the proof, not raised.
         """
         look = await self.look()
         checks: list[Check] = []
@@ -128,16 +138,27 @@ class Session:
         matrix = None
         async with self._look_busy:
             if "safety" in layers:
-                rows = await lint(self._looks, self._bundle.manifest.safety.request())
-                apply = (await self._observer.records(self._looks)).apply
-                known = apply.findings_before if apply else None
-                findings = judge(rows, self._bundle.manifest.safety.mutes, None if known is None else frozenset(known))
-                checks += safety_checks(findings, scope(rows))
+                try:
+                    findings, found = await self._lint()
+                except Problem as problem:
+                    if problem.kind != "query":
+                        raise
+                    found = (unproven(problem.message),)
+                checks += found
             if "behaviour" in layers:
                 read_only = self._target.read_only
                 matrix = await prove(self._looks, self._bundle, look.catalog, read_only=read_only)
                 checks += isolation_checks(matrix)
         return Proof(findings, matrix, tuple(checks), look.taken_at)
+
+    async def _lint(self) -> tuple[tuple[Finding, ...], tuple[Check, ...]]:
+        """The findings with the checks they amount to, compared with what was found before the last apply."""
+        safety = self._bundle.manifest.safety
+        rows = await lint(self._looks, safety.request())
+        apply = (await self._observer.records(self._looks)).apply
+        known = apply.findings_before if apply else None
+        findings = judge(rows, safety.mutes, None if known is None else frozenset(known))
+        return findings, safety_checks(findings, scope(rows))
 
     async def ping(self, times: int = 3) -> list[float]:
         """Seconds of `times` round trips with a trivial statement. Raises Problem."""
