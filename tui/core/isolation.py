@@ -89,9 +89,9 @@ class Control:
 class Matrix:
     """The isolation matrix of one database.
 
-    `reasons`: why nothing was tried at all. `unseeded`: tables whose synthetic rows could not be made, with the server's
-    words; `unsaid`: what the bundle expects and has no case for. `locks`: (relation, mode) it held until its rollback.
-    `seconds`: from the first byte sent to the last reply.
+    `reasons`: why nothing was tried at all. `unseeded`: tables whose synthetic rows could not be made, with the
+    server's words; `unsaid`: what the bundle expects and has no case for. `locks`: (relation, mode) it held until its
+    rollback. `seconds`: from the first byte sent to the last reply.
     """
 
     probes: tuple[Probe, ...] = ()

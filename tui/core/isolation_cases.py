@@ -131,7 +131,9 @@ class Composer:
                 return replace(case, sql=f"delete from {relation} where {where}")
 
     def _moves(self, persona: Persona, subject: Subject) -> Iterator[Case]:
-        """Give a row to another tenant, or take one from there."""
+        """Give a row to another tenant, or take one from there: one that no foreign key of another row holds, but for
+        those whom only foreign keys hold.
+        """
         column = self._spec.tenant_column
         if column not in subject.row or "update" not in subject.commands:
             return
@@ -143,7 +145,7 @@ class Composer:
             if scope in ("own", "foreign"):
                 to = self._spec.tenants[self._elsewhere(persona, tenant)].id
                 case = self._case(persona, subject, "move", scope, "", expected)
-                where = self._rows.where(subject, tenant, user)
+                where = self._rows.where(subject, tenant, user, "parent" if persona.bypass else "lone")
                 statement = f"update {relation} {assign} {literal(to)}"
                 if scope == "own" or persona.bypass:
                     yield replace(case, sql=f"{statement} where {where}")
@@ -169,8 +171,8 @@ class Composer:
         tenant = persona.own or persona.foreign
         for column, rule in subject.parents.items():
             user = persona.user or self._rows.resident(tenant)
-            values = dict(self._rows.values(subject, tenant, user, new=True))
-            values[column] = self._rows.values(subject, self._elsewhere(persona, tenant), user, new=True)[column]
+            values = dict(self._rows.values(subject, tenant, user, "new"))
+            values[column] = self._rows.values(subject, self._elsewhere(persona, tenant), user, "new")[column]
             expected = self._refused(persona, subject, "INSERT", None, "denied_policy")
             if expected == "denied_policy" and persona.bypass:
                 expected = rule.bypass
@@ -185,7 +187,7 @@ class Composer:
         if persona.bypass or not subject.update:
             return
         tenant, user = persona.own or persona.foreign, persona.user or self._rows.resident(persona.foreign)
-        values = dict(self._rows.values(subject, tenant, user, new=True))
+        values = dict(self._rows.values(subject, tenant, user, "new"))
         theirs = self._rows.values(subject, persona.foreign, self._rows.resident(persona.foreign))
         values |= {column: theirs[column] for column in subject.key}
         may = self._refused(persona, subject, "INSERT", None, "denied_policy")
@@ -235,7 +237,7 @@ class Composer:
         table = self._expected.get(subject.name)
         if persona.bypass and table is not None:
             defaults = {column.name: column.default for column in table.columns if column.default is not None}
-            values = self._rows.values(subject, persona.foreign, self._rows.resident(persona.foreign), new=True)
+            values = self._rows.values(subject, persona.foreign, self._rows.resident(persona.foreign), "new")
             said = {column: value for column, value in values.items() if column not in defaults}
             if defaults:
                 proof = " and ".join(_filled(name, default) for name, default in defaults.items())

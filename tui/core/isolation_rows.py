@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tui.core.ddl import literal, qualified, quoted
 from tui.core.isolation_spec import PLACEHOLDER, IsolationSpec, Subject
 
-Made = tuple[str, str, str]
-"""(table, tenant, user): which synthetic row. The tenant is "" for a row without one."""
+Kind = Literal["parent", "lone", "new"]
+"""Whether other rows may refer to a row, none does, or a case inserts it."""
+
+Made = tuple[str, str, str, Kind]
+"""(table, tenant, user, kind): which synthetic row. The tenant is "" for a row without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Rows:
         self._users = {name: at for at, name in enumerate(("", *spec.users))}
         self._people = {f"user:{name}": value for name, value in spec.users.items()}
         self._needed: dict[Made, None] = {}
-        self._filled: dict[tuple[Made, bool], Mapping[str, str]] = {}
+        self._filled: dict[Made, Mapping[str, str]] = {}
 
     def resident(self, tenant: str) -> str:
         """The user who made a tenant's rows where nobody else did."""
@@ -50,21 +54,23 @@ class Rows:
 
     def insert(self, subject: Subject, tenant: str, user: str) -> str:
         """The statement that inserts one more row of that tenant and user."""
-        return insert_sql(self.relation(subject), [self.values(subject, tenant, user, new=True)])
+        return insert_sql(self.relation(subject), [self.values(subject, tenant, user, "new")])
 
-    def where(self, subject: Subject, tenant: str, user: str) -> str:
+    def where(self, subject: Subject, tenant: str, user: str, kind: Kind = "parent") -> str:
         """The condition that finds the row of that tenant and user, which is then made."""
-        if subject.seed and not subject.rows:
-            self._need(subject.name, tenant, user)
-        values = self.values(subject, tenant, user)
+        if subject.rows:
+            kind = "parent"
+        elif subject.seed:
+            self._need(subject.name, tenant, user, kind)
+        values = self.values(subject, tenant, user, kind)
         return " and ".join(f"{quoted(column)} = {literal(values[column])}" for column in subject.key)
 
-    def values(self, subject: Subject, tenant: str, user: str, *, new: bool = False) -> Mapping[str, str]:
-        """The columns of the row of that tenant ("": of none) and user; `new`: as a case inserts one more."""
-        made = (subject.name, tenant, self._whose(subject.name, tenant, user))
-        found = self._filled.get((made, new))
+    def values(self, subject: Subject, tenant: str, user: str, kind: Kind = "parent") -> Mapping[str, str]:
+        """The columns of the row of that tenant ("": of none) and user."""
+        made = (subject.name, tenant, self._whose(subject.name, tenant, user), kind)
+        found = self._filled.get(made)
         if found is None:
-            found = self._filled[made, new] = self._fill_row(subject, made, new)
+            found = self._filled[made] = self._fill_row(subject, made)
         return found
 
     def new_id(self, table: int = 0) -> str:
@@ -85,7 +91,7 @@ class Rows:
             if subject.rows:
                 rows = [self.values(subject, row["tenant"], row["user"]) for row in subject.rows]
             else:
-                rows = [self.values(subject, made[1], made[2]) for made in self._needed if made[0] == subject.name]
+                rows = [self.values(subject, *made[1:]) for made in self._needed if made[0] == subject.name]
             # One INSERT per set of columns: a row without a tenant leaves that column out.
             shapes: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
             for values in rows:
@@ -98,26 +104,26 @@ class Rows:
         """Rows that say nothing of a user, nor their parents, are the tenant's: one for all its users."""
         return user if self._personal[name] or not tenant else self.resident(tenant)
 
-    def _need(self, name: str, tenant: str, user: str) -> str:
+    def _need(self, name: str, tenant: str, user: str, kind: Kind = "parent") -> str:
         """The id of a row, which is then made, with its parents."""
-        made = (name, tenant, self._whose(name, tenant, user))
+        made = (name, tenant, self._whose(name, tenant, user), kind)
         if made not in self._needed:
             self._needed[made] = None
-            self.values(self._subjects[name], tenant, user)
+            self.values(self._subjects[name], tenant, user, kind)
         return self._row_id(made)
 
-    def _fill_row(self, subject: Subject, made: Made, new: bool) -> Mapping[str, str]:
-        _, tenant, user = made
+    def _fill_row(self, subject: Subject, made: Made) -> Mapping[str, str]:
+        _, tenant, user, kind = made
         words = next((row for row in subject.rows if row["tenant"] == tenant and row["user"] == user), {})
         known = self._people | words | {
             "user": self._spec.users[user],
             "user_name": user,
             "tenant_name": tenant,
             "tenant": self._spec.tenants[tenant].id if tenant else "",
-            "id": self.new_id(self._tables[subject.name]) if new else self._row_id(made),
+            "id": self.new_id(self._tables[subject.name]) if kind == "new" else self._row_id(made),
         }  # fmt: skip
         values = {}
-        for column, text in (subject.row | subject.insert if new else subject.row).items():
+        for column, text in (subject.row | subject.insert if kind == "new" else subject.row).items():
             if text == "{tenant}" and not tenant:
                 continue
             for word in PLACEHOLDER.findall(text):
@@ -129,7 +135,7 @@ class Rows:
 
     def _row_id(self, made: Made) -> str:
         table, tenant, user = self._tables[made[0]], self._tenants[made[1]], self._users[made[2]]
-        return f"5eed{table:04x}-{tenant:04x}-4{user:03x}-8000-000000000000"
+        return f"5eed{table:04x}-{tenant:04x}-4{user:03x}-8000-{int(made[3] == 'lone'):012x}"
 
 
 def insert_sql(relation: str, rows: Sequence[Mapping[str, str]]) -> str:
