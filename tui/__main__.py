@@ -53,6 +53,7 @@ def _explain(error: BaseException) -> int:
     """Tell the operator about `error` on standard error; returns the exit code."""
     # Imported here: a command that ends well, or only shows its help, needs none of it.
     from tui.core.bundle import BundleError
+    from tui.core.config import ConfigError
     from tui.core.deck import Problem
 
     match error:
@@ -68,6 +69,9 @@ def _explain(error: BaseException) -> int:
             return Exit.USAGE
         case BundleError():
             _say(f"the bundle can not be used: {error}")
+            return Exit.USAGE
+        case ConfigError():
+            _say(str(error))
             return Exit.USAGE
         case Problem():
             _say(error.message, error.hint)

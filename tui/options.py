@@ -11,9 +11,10 @@ import click
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Which database, which bundle, how it is shown. `dsn` and `bundle` are None where the defaults hold."""
+    """Which database, which bundle, how it is shown. `dsn`, `target` and `bundle` are None where the defaults hold."""
 
     dsn: str | None = None
+    target: str | None = None
     bundle: Path | None = None
     read_only: bool = False
     ascii: bool = False
@@ -26,7 +27,12 @@ def _parameters() -> list[click.Parameter]:
             ["--dsn"],
             metavar="URL",
             help="Which database. Else PATCHDECK_DSN, SUPABASE_DB_URL, DATABASE_URL, PG* variables or a service file. "
-            "Leave the password out: PGPASSWORD or ~/.pgpass keep it off the process list.",
+            "Leave the password out: PGPASSWORD, ~/.pgpass or a prompt keep it off the process list.",
+        ),
+        click.Option(
+            ["--target"],
+            metavar="NAME",
+            help="A target named in patchdeck.toml, here or in a folder above, or in your own configuration.",
         ),
         click.Option(
             ["--bundle"],
@@ -56,6 +62,7 @@ class _Targeted(click.Command):
         given = ctx.params
         ctx.obj = Options(
             dsn=given.pop("dsn") or outer.dsn,
+            target=given.pop("target") or outer.target,
             bundle=given.pop("bundle") or outer.bundle,
             read_only=given.pop("read_only") or outer.read_only,
             ascii=given.pop("ascii") or outer.ascii,

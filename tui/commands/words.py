@@ -30,6 +30,13 @@ def place(destination: Destination) -> str:
     return plain(f"{destination.user}@{destination.host}:{destination.port}/{destination.database}")
 
 
+def environment(destination: Destination) -> tuple[str, str]:
+    """What the database is for, as the end of a line: production in the colour of what is broken."""
+    if destination.environment == "production":
+        return "  PRODUCTION", f"bold {BAD}"
+    return f"  {destination.environment}", DIM
+
+
 def connection(server: Server) -> str:
     """How the database is reached, for one line."""
     return plain(f"PostgreSQL {server.version} {route(server)}, {tls(server)}, round trip {duration(server.rtt)}")
@@ -55,7 +62,8 @@ def headline(out: Output, deck: Deck, look: Look) -> None:
     """The verdict and where it was reached."""
     mark, style = _verdict_mark(out, look.verdict)
     bundle = plain(f"{deck.bundle.name} {deck.bundle.version}")
-    out.line((f"{mark} {look.verdict.headline}", f"bold {style}"), f"  {bundle}  ", (place(deck.destination), DIM))
+    verdict, where = (f"{mark} {look.verdict.headline}", f"bold {style}"), deck.destination
+    out.line(verdict, f"  {bundle}  ", (place(where), DIM), environment(where))
     out.line((f"  {connection(look.server)}", DIM))
 
 
@@ -173,7 +181,7 @@ def _measures(wanted: Plan, state: RunState, end: Finished) -> str:
 
 def doctor(out: Output, deck: Deck, server: Server, checks: Sequence[PreflightCheck], round_trip: float) -> None:
     """The connection and every preflight check; `round_trip` in seconds."""
-    out.line((place(deck.destination), "bold"), (f"  {connection(server)}", DIM))
+    out.line((place(deck.destination), "bold"), (f"  {connection(server)}", DIM), environment(deck.destination))
     rights = [f"role {server.user}"]
     rights += ["superuser"] if server.superuser else []
     rights += ["bypasses row level security"] if server.bypass_rls else []

@@ -20,6 +20,9 @@ from tui.core.preflight import PreflightCheck
 from tui.core.proof import Proof
 from tui.core.run import Event, Plan
 
+Environment = Literal["production", "staging", "local"]
+"""What a database is for; production is marked on every screen and in every command's output."""
+
 ProblemKind = Literal["auth", "unreachable", "lost", "refused", "timeout", "query"]
 
 
@@ -39,7 +42,8 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of the screens: 
 class Destination:
     """Where we are going, known before any connection: shown while connecting and in every confirmation.
 
-    `local` is True for a Unix socket or a loopback address; `name` is the target's name or the host.
+    `local` is True for a Unix socket or a loopback address; `name` is the target's name or the host. `stated` is the
+    environment its configuration states, None where it is not configured.
     """
 
     name: str
@@ -49,6 +53,12 @@ class Destination:
     user: str
     local: bool
     read_only: bool
+    stated: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """As stated; else what is not on this machine counts as production: the mistake to make is the careful one."""
+        return self.stated or ("local" if self.local else "production")
 
 
 class Control:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
 from time import monotonic
@@ -22,11 +22,13 @@ LOOK_SILENCE = 15.0
 
 CLOSE_GRACE = 0.3
 
+NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says when the server wants one and there is none
+
 _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
     # (what the server or pooler says, kind, harmless to try again, what to do); facts: migrations G.
     ("password authentication failed", "auth", False, "check the password; it is not tried again by itself"),
     ("SASL authentication failed", "auth", False, "check the password; it is not tried again by itself"),
-    ("no password supplied", "auth", False, "give it by PGPASSWORD, a .pgpass file or the prompt"),
+    (NO_PASSWORD, "auth", False, "give it by PGPASSWORD, a .pgpass file or the prompt"),
     ("(ECIRCUITBREAKER)", "auth", False, "too many wrong passwords: wait two minutes, then try once"),
     ("(ENOTFOUND)", "refused", False, "check the user (postgres.PROJECT_REF) and the region in the host name"),
     ("(ENOIDENTIFIER)", "refused", False, "the pooler needs the user as postgres.PROJECT_REF"),
@@ -80,15 +82,25 @@ class Link:
         """Connect; does nothing when connected. Raises Problem."""
         if self.is_open:
             return
-        conninfo = make_conninfo("", **self._target.parameters(self._application))
+        given = self._target.parameters(self._application)
+        try:
+            self._connection = await self._connect(given)
+        except Problem as problem:
+            if NO_PASSWORD not in problem.message or not self._target.supply(given):
+                raise
+            self._connection = await self._connect(self._target.parameters(self._application))
+
+    async def _connect(self, parameters: Mapping[str, str | int]) -> psycopg.AsyncConnection:
+        conninfo = make_conninfo("", **parameters)
         began = monotonic()
         try:
-            self._connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
+            connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             raise _problem(str(error)) from None
         except OSError as error:
             raise _problem(error.strerror or "the network is unreachable") from None
         self.handshake = monotonic() - began
+        return connection
 
     async def batch(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> list[Reply]:
         """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""

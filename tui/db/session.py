@@ -75,6 +75,15 @@ class Session:
         finally:
             self._target.ask = None
 
+    async def sign_in(self) -> None:
+        """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
+        try:
+            if self._target.ask is not None and not self._target.has_password:
+                async with self._look_busy:
+                    await self._looks.open()
+        finally:
+            self._target.ask = None
+
     async def connect(self) -> Server:
         """Connect where there is no connection, and look. Raises Problem."""
         return (await self.look()).server

@@ -7,12 +7,13 @@ from __future__ import annotations
 import getpass
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from psycopg import ProgrammingError, pq
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tui.core.deck import Destination
+from tui.core.deck import Destination, Environment
 from tui.core.text import redact, visible
 
 DSN_VARIABLES = ("PATCHDECK_DSN", "SUPABASE_DB_URL", "DATABASE_URL")
@@ -28,13 +29,26 @@ class TargetError(Exception):
 
 
 class Target:
-    """Connection parameters of one database. Its repr and str never hold a secret."""
+    """Connection parameters of one database. Its repr and str never hold a secret.
 
-    def __init__(self, parameters: Mapping[str, str], *, source: str, read_only: bool) -> None:
+    `ask` gives a password when the server wants one and none is known; it may block until somebody has typed it.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, str],
+        *,
+        source: str,
+        read_only: bool,
+        name: str = "",
+        environment: Environment | None = None,
+    ) -> None:
         self._parameters = dict(parameters)
         self.source = source
         self.read_only = read_only
-        self.destination = _destination(self._parameters, read_only)
+        self.ask: Callable[[], str] | None = None
+        place = _destination(self._parameters, read_only)
+        self.destination = replace(place, name=name or place.name, stated=environment)
 
     def __repr__(self) -> str:
         place = self.destination
@@ -49,6 +63,35 @@ class Target:
     def tls_mode(self) -> str:
         """The sslmode in force, e.g. `require`."""
         return str(self.parameters("").get("sslmode") or _default("sslmode") or "prefer")
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the DSN, the environment, a service file or .pgpass gives a password, by libpq's own rules.
+
+        libpq looks into .pgpass under `host` even where `hostaddr` says where to go (PostgreSQL manual, 34.16), and
+        does so before it waits for anybody: nothing leaves this machine.
+        """
+        known: dict[str, str | int] = {
+            key: value for key, value in self._parameters.items() if key not in ("hostaddr", "sslmode")
+        }
+        if not str(known.get("host") or _default("host") or "/").startswith("/"):
+            known["hostaddr"] = ",".join("127.0.0.1" for _ in str(known.get("host") or _default("host")).split(","))
+        connection = pq.PGconn.connect_start(make_conninfo("", **known).encode())
+        try:
+            return bool(connection.password)
+        finally:
+            connection.finish()
+
+    def give_password(self, password: str) -> None:
+        """Use `password` for every connection from now on."""
+        self._parameters["password"] = password
+
+    def supply(self, tried: Mapping[str, str | int]) -> bool:
+        """Whether there is a password that the parameters `tried` lacked. Asks for it, once in a target's life."""
+        if self.ask is not None and "password" not in self._parameters:
+            ask, self.ask = self.ask, None
+            self.give_password(ask())
+        return "password" in self._parameters and "password" not in tried
 
     def parameters(self, application: str) -> dict[str, str | int]:
         """Keyword parameters for psycopg's connect; holds the password when the DSN did.
@@ -75,12 +118,21 @@ class Target:
         return merged
 
 
-def resolve(dsn: str | None, *, environ: Mapping[str, str], read_only: bool = False) -> Target:
-    """The target named by `dsn`, else by the first of DSN_VARIABLES in `environ`, else by libpq's own sources.
+def resolve(
+    dsn: str | None,
+    *,
+    environ: Mapping[str, str],
+    read_only: bool = False,
+    source: str = "--dsn",
+    name: str = "",
+    environment: Environment | None = None,
+) -> Target:
+    """The target at `dsn` (which came from `source`), else at the first of DSN_VARIABLES in `environ`, else by libpq's
+    own sources. A configured target brings its `name` and `environment`.
 
     Raises TargetError when the text is no DSN.
     """
-    text, source = dsn, "--dsn"
+    text = dsn
     if text is None:
         source = next((name for name in DSN_VARIABLES if environ.get(name)), "the PG* environment")
         text = environ.get(source, "")
@@ -90,7 +142,7 @@ def resolve(dsn: str | None, *, environ: Mapping[str, str], read_only: bool = Fa
         # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
         reason = re.sub(r'(?<!=)"(?!=").*"', '"..."', redact(visible(str(error).strip())))
         raise TargetError(f"{source}: not a connection string: {reason}") from None
-    return Target(parameters, source=source, read_only=read_only)
+    return Target(parameters, source=source, read_only=read_only, name=name, environment=environment)
 
 
 def _default(keyword: str) -> str:

@@ -144,7 +144,7 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
 
     def on_mount(self) -> None:
         """Begin with the target. A run is redrawn by a timer, and only when something was heard of it."""
-        self._band.set_class(not self.walk.deck.destination.local, "-production")
+        self._band.set_class(self.walk.deck.destination.environment == "production", "-production")
         self.set_interval(REDRAW, self._flush)
         self._enter(0)
 

@@ -58,12 +58,13 @@ class ConfirmStep(Step):
             cells,
             "strong",
         )
-        where = "on this machine" if place.local else "PRODUCTION"
+        production = place.environment == "production"
+        where = "PRODUCTION" if production else "on this machine" if place.local else place.environment
         lines += paragraph(
             one_line(f"on {place.name}, database {place.database}, {place.host}:{place.port}, as {place.user}", 500),
             cells,
         )
-        lines += paragraph(where, cells, "text" if place.local else "bad!")
+        lines += paragraph(where, cells, "bad!" if production else "text")
         lines.append(Line())
         if walk.action == "rollback":
             lines += field("mode", plan.mode, cells, "strong")

@@ -18,7 +18,7 @@ PROMISE = 10
 def band_text(walk: Walk, cells: int) -> str:
     """The first line: production or not, which database, what this walkthrough does."""
     place = walk.deck.destination
-    kind = "LOCAL" if place.local else "PRODUCTION"
+    kind = place.environment.upper()
     verb = "Apply" if walk.action == "apply" else "Roll back"
     right = f"{verb} {one_line(walk.plan.bundle.name, 40)} "
     where = one_line(f"{place.name}: database {place.database} on {place.host}:{place.port}", 300)

@@ -52,7 +52,7 @@ class TargetStep(Step):
             return self.busy("looking")
         if self.walk.deck.destination.read_only:
             return self.careful("read-only")
-        return self.well("local" if self.walk.deck.destination.local else "production")
+        return self.well(self.walk.deck.destination.environment)
 
     def against_next(self) -> str:
         """A database that can not be reached has no preflight."""
@@ -109,9 +109,11 @@ class TargetStep(Step):
         lines = field("database", one_line(place.database, 200), cells, "strong")
         lines += field("host", one_line(f"{place.host}:{place.port}", 300), cells)
         lines += field("as", one_line(place.user, 200), cells)
-        if place.local:
-            return lines + field("is", "on this machine", cells)
-        return lines + field("is", "PRODUCTION: it is not on this machine", cells, "bad!")
+        where = "on this machine" if place.local else "not on this machine"
+        if place.environment == "production":
+            said = "so your configuration says" if place.stated else f"it is {where}"
+            return lines + field("is", f"PRODUCTION: {said}", cells, "bad!")
+        return lines + field("is", where if place.local else f"{place.environment}, {where}", cells)
 
     def _server(self, look: Look, cells: int) -> list[Line]:
         server, bundle = look.server, self.walk.deck.bundle
