@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.db.test_restore import ANNEX, annex, apply, look, missing
@@ -9,6 +11,7 @@ from tests.support import Database, MakeDatabase, ask
 from tests.ui.test_walkthrough import Walker, walking
 from tui.db.session import Session
 from tui.db.target import resolve
+from tui.screens.steps.report import ReportStep
 
 pytestmark = [
     pytest.mark.parametrize("cluster", ["pg18"], indirect=True),
@@ -53,6 +56,14 @@ async def test_a_closed_restore_says_what_it_keeps_back(database: Database, size
         await walker.reads("ROLLED BACK. Rolled back (restore-closed)", "objects are as the rollback says")
         await walker.to("Report")
         await walker.sees("written")
+        step = walker.screen.step
+        assert isinstance(step, ReportStep)
+        assert step.files is not None
+        written = step.files.markdown.read_text(encoding="utf-8")
+        assert "## What is kept back on purpose" in written
+        assert "`row level security on public.rooms`: it stays on" in written
+        document = json.loads(step.files.json.read_text(encoding="utf-8"))
+        assert (document["mode"], document["not_restored"]) == ("restore-closed", [])
     assert ask(database.dsn, "select mode from patchdeck.runs order by finished_at desc limit 1") == [
         ("restore-closed",)
     ]

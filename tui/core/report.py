@@ -87,6 +87,12 @@ def label(check: Check) -> str:
     return f"{named} on {check.table}" if check.table and check.table != check.name else named
 
 
+OTHER_WAYS = (
+    "The modes restore and restore-closed also put back the policies, rights and whatever else was recorded before "
+    "this apply: `patchdeck plan --rollback restore-closed` shows it."
+)
+
+
 def rollback_command(report: Report) -> str:
     """The command that rolls back, to be completed with the target's address."""
     name = visible(report.destination.database)

@@ -10,6 +10,7 @@ from typing import Any
 from tui.core.check import Check
 from tui.core.look import Server
 from tui.core.report import KINDS, Report, label
+from tui.core.restore import Loss
 from tui.core.run import Failure
 from tui.core.text import redact, visible
 
@@ -42,6 +43,9 @@ def document(report: Report) -> dict[str, Any]:
         "xid": run.xid,
         "bundle": {"name": plan.bundle.name, "version": plan.bundle.version, "checksum": plan.bundle.checksum},
         "file": plan.file,
+        "mode": plan.mode if plan.action == "rollback" else None,
+        "not_restored": _losses(plan.restore.losses) if plan.restore else None,
+        "kept_back": _losses(plan.restore.withheld) if plan.restore else None,
         "rehearsal": report.rehearsal or None,
         "statements": {
             "total": len(plan.statements),
@@ -73,6 +77,10 @@ def document(report: Report) -> dict[str, Any]:
 def as_json(report: Report) -> str:
     """The document as indented JSON text."""
     return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def _losses(losses: Iterable[Loss]) -> list[dict[str, Any]]:
+    return [{"object": loss.object, "reason": loss.reason} for loss in losses]
 
 
 def _server(server: Server) -> dict[str, Any]:

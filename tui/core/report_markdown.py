@@ -8,7 +8,7 @@ from datetime import datetime
 from tui.core.aftermath import aftermath, counted
 from tui.core.check import Check
 from tui.core.markdown import block, cell, code
-from tui.core.report import KINDS, Report, label, rollback_command, route, tls
+from tui.core.report import KINDS, OTHER_WAYS, Report, label, rollback_command, route, tls
 from tui.core.run import Finished, Outcome
 from tui.core.surface import Change
 from tui.core.text import count, duration
@@ -32,6 +32,7 @@ def markdown(report: Report) -> str:
     lines += _facts(report)
     lines += _failure(report)
     lines += _changes(report)
+    lines += _not_restored(report)
     lines += _checks(report)
     lines += _counts(report)
     lines += _left_to_do(report)
@@ -53,7 +54,7 @@ def _facts(report: Report) -> list[str]:
         rows += [("began", _moment(record.started_at)), ("run", code(record.run_id))]
     rows += [
         ("ended", _moment(report.at)),
-        ("file", cell(f"{plan.file} of {plan.bundle.name} {plan.bundle.version}")),
+        ("file", cell(f"{plan.files} of {plan.bundle.name} {plan.bundle.version}")),
         ("patch SHA-256", code(plan.bundle.checksum)),
         ("statements", f"{count(report.run.done)} of {count(len(plan.statements))}"),
         ("took", f"{duration(report.end.seconds)}, {count(report.end.round_trips)} round trips"),
@@ -137,6 +138,19 @@ def _definitions(changes: Iterable[Change]) -> list[str]:
     return lines
 
 
+def _not_restored(report: Report) -> list[str]:
+    restore = report.plan.restore
+    if restore is None:
+        return []
+    lines: list[str] = []
+    parts = (("What can not be put back", restore.losses), ("What is kept back on purpose", restore.withheld))
+    for title, losses in parts:
+        if losses:
+            lines += [f"## {title}: {count(len(losses))}", ""]
+            lines += [*(f"- {code(loss.object)}: {cell(loss.reason)}" for loss in losses), ""]
+    return lines
+
+
 def _checks(report: Report) -> list[str]:
     lines: list[str] = []
     for title, checks in (("on the result, before COMMIT", report.run.checks), ("afterwards", report.verified)):
@@ -185,6 +199,8 @@ def _way_back(report: Report) -> list[str]:
         *(f"- {cell(sentence)}" for sentence in said),
         "",
         f"    {rollback_command(report)}",
+        "",
+        cell(OTHER_WAYS),
         "",
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.core.aftermath import aftermath
-from tui.core.report import rollback_command
+from tui.core.report import OTHER_WAYS, rollback_command
 from tui.core.run import Outcome
 from tui.core.text import Glyphs, one_line
 from tui.report_files import ReportFiles, write_report
@@ -82,4 +82,5 @@ class ReportStep(Step):
             lines += paragraph(one_line(rollback_command(report), 300), cells, "live")
             for sentence in aftermath(report.plan.bundle, look.catalog if look else None).sentences():
                 lines += hanging((dot[0], "dim"), one_line(sentence, 1000), cells)
+            lines += hanging((dot[0], "dim"), OTHER_WAYS, cells)
         return lines
