@@ -49,6 +49,15 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What a run said last. `ran`: whether it says that it did anything."""
+
+    outcome: Outcome
+    ran: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One injected fault and what came of it. `lie` says what was untrue, "" when all held."""
 
@@ -145,6 +154,8 @@ class Stage:
             assert finished.outcome is Outcome.COMMITTED, finished
         self.before = await self.look()
         self.line.reset()
+        for path in self.journals.glob("*.jsonl"):
+            path.unlink()
 
     async def look(self) -> Truth:
         """What the database is now."""
@@ -177,9 +188,9 @@ class Stage:
         return "after" if (now.surface, now.runs) == (self._after, self.before.runs + 1) else "between"
 
     async def judge(
-        self, campaign: Campaign, kind: str, moment: str, word: Finished | None, struck: float, crash: str = ""
+        self, campaign: Campaign, kind: str, moment: str, word: Word | None, struck: float, crash: str = ""
     ) -> Case:
-        """Record the case. `word` is the run's last event, None when it could say nothing; `struck` when the fault hit.
+        """Record the case. `word` is the run's last one, None when it could say nothing; `struck` when the fault hit.
 
         An UNKNOWN and a silent death are settled as the next start settles them, and that word is judged too.
         """
@@ -230,7 +241,7 @@ async def _row(connection: psycopg.AsyncConnection[tuple[Any, ...]], query: str)
     return row
 
 
-def _claimed(word: Finished) -> State | None:
+def _claimed(word: Word) -> State | None:
     """What the last event says the database is."""
     match word.outcome:
         case Outcome.COMMITTED:
@@ -248,7 +259,7 @@ async def drive(
     *,
     control: Control | None = None,
     on_event: Callable[[Event], None] | None = None,
-) -> tuple[Finished | None, list[Event]]:
+) -> tuple[Word | None, list[Event]]:
     """A run in this process: its last word and everything it said."""
     seen: list[Event] = []
     async for event in applier.run(target, plan, control or Control(), journals=journals):
@@ -256,7 +267,7 @@ async def drive(
         if on_event:
             on_event(event)
     last = seen[-1]
-    return (last if isinstance(last, Finished) else None), seen
+    return (Word(last.outcome, last.ran, last.reason) if isinstance(last, Finished) else None), seen
 
 
 def through(line: Line, database: Database) -> Target:

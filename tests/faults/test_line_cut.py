@@ -10,11 +10,11 @@ from time import monotonic
 import pytest
 
 from tests.db.test_applier import library
-from tests.faults.campaign import Campaign, Job, Stage, drive, moment_of, stage
+from tests.faults.campaign import Campaign, Job, Stage, Word, drive, moment_of, stage
 from tests.faults.line import Chunk, Fate, Side
 from tests.support import BUNDLE, Cluster, MakeDatabase
 from tui.core.deck import Problem
-from tui.core.run import Event, Finished
+from tui.core.run import Event
 from tui.db import commit
 from tui.files import read_bundle
 
@@ -57,7 +57,7 @@ async def cut(made: Stage, campaign: Campaign, kind: str, where: Where, fate: Fa
     """One run with one cut; whether the run came as far as that chunk."""
     knife = Knife(made, where, fate, for_good=for_good)
     made.line.decide = knife
-    word: Finished | None = None
+    word: Word | None = None
     seen: list[Event] = []
     crash = ""
     try:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,6 +18,8 @@ from tests.support import BUNDLE, Cluster, MakeDatabase, ask, wait_for
 from tui.core.run import Plan
 from tui.core.statements import Statement
 from tui.files import read_bundle
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 SUICIDE = "select pg_terminate_backend(pg_backend_pid())"
 DEFERRED = """
@@ -52,9 +55,13 @@ async def strike_at(made: Stage, campaign: Campaign, at: int) -> None:
         assert (case.state, case.word) == ("before", "rolled_back")
 
 
-async def strike(made: Stage, campaign: Campaign, kind: str, moment: str, plan: Plan) -> Case:
-    """One run of a plan that carries its own fault."""
+async def strike(
+    made: Stage, campaign: Campaign, kind: str, moment: str, plan: Plan, holder: Connection | None = None
+) -> Case:
+    """One run of a plan that carries its own fault, or meets the locks of `holder`, who lets them go afterwards."""
     word, seen = await drive(made.target, plan, made.journals)
+    if holder:
+        await holder.rollback()
     return await made.judge(campaign, kind, f"{moment}, {moment_of(seen[:-1])}", word, monotonic())
 
 
@@ -107,7 +114,7 @@ async def test_errors_that_mean_something_else_to_us(
         for code in RAISED:
             sql = f"do $$ begin raise exception 'planted' using errcode = '{code}'; end $$"
             plan = with_statement(made, 2, sql)
-            case = await strike(made, campaign, f"SQLSTATE {code} from a statement", "statement 2", plan)
+            case = await strike(made, campaign, "an error with a code we know", code, plan)
             assert case.state == "before"
 
 
@@ -135,27 +142,24 @@ async def test_locks_that_are_not_free(
         aside = f"{made.database.admin_dsn}&application_name=bystander"
         async with await psycopg.AsyncConnection.connect(aside) as bystander:
             await bystander.execute("lock table auth.users in access exclusive mode")
-            case = await strike(made, campaign, "lock held up front, patience ends", "LOCK TABLE", made.plan())
+            case = await strike(
+                made, campaign, "lock held up front, patience ends", "LOCK TABLE", made.plan(), bystander
+            )
             assert case.word == "refused"
-            await bystander.rollback()
 
             # Not on the bundle's list, so our statement waits for it: lock_timeout is the second net.
             await bystander.execute("lock table public.tenants in access exclusive mode")
             limits = replace(made.plan().limits, lock_timeout=0.3)
             plan = replace(with_statement(made, 3, "lock table public.tenants"), limits=limits)
-            case = await strike(made, campaign, "lock timeout inside a statement", "statement 3", plan)
+            case = await strike(made, campaign, "lock timeout inside a statement", "statement 3", plan, bystander)
             assert case.word == "refused"
-            await bystander.rollback()
 
             for ours in (True, False):
                 case = await deadlock(made, campaign, bystander, ours=ours)
                 assert case.state == ("before" if ours else "after")
-                await bystander.rollback()
 
 
-async def deadlock(
-    made: Stage, campaign: Campaign, bystander: psycopg.AsyncConnection[tuple[object, ...]], *, ours: bool
-) -> Case:
+async def deadlock(made: Stage, campaign: Campaign, bystander: Connection, *, ours: bool) -> Case:
     """We hold auth.users and want public.tenants, the bystander the other way round; `ours`: the server picks us."""
     await bystander.execute("lock table public.tenants in access exclusive mode")
     # The one whose deadlock_timeout (ours: the server's 1 s) ends first finds the deadlock and is its victim.

@@ -1,0 +1,1 @@
+"""Measurements that are quoted, each by a script that anybody can run."""
