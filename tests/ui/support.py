@@ -33,6 +33,7 @@ from tui.core.expectation import (
     ExpectedTrigger,
     ExpectedView,
 )
+from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, RunRecord, Server
 from tui.core.panels import Bucket, ErrorGroup, ErrorRow, ErrorsPanel, Execution, ExecutionsPanel, Panels
 from tui.core.plan import Preview
@@ -325,6 +326,9 @@ class ScriptedDeck:
         self.preview_now = Preview(())
         self.events: Iterable[Event] = ()
         self.plans: list[Plan] = []
+        self.locks_now = LockPicture(())
+        self.ended: list[tuple[int, str, Ending]] = []
+        self.end_now: Ended = "ended"
         self.closed = False
         self._server: Server | None = None
 
@@ -370,6 +374,15 @@ class ScriptedDeck:
     async def drift(self) -> Drift | None:
         await self._question("drift")
         return None
+
+    async def locks(self) -> LockPicture:
+        await self._question("locks")
+        return self.locks_now
+
+    async def end_session(self, pid: int, token: str, how: Ending) -> Ended:
+        self.ended.append((pid, token, how))
+        await self._question("end")
+        return self.end_now
 
     async def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         self.plans.append(plan)

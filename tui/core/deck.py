@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from tui.core.bundle import Bundle
 from tui.core.check import Layer
 from tui.core.drift import Drift
+from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Preview
@@ -125,6 +126,14 @@ class Deck(Protocol):
 
     async def drift(self) -> Drift | None:
         """What changed since the last recorded run; None where nothing is recorded. Raises Problem."""
+        ...
+
+    async def locks(self) -> LockPicture:
+        """Who holds and who waits for locks on the migration's tables, in one round trip. Raises Problem."""
+        ...
+
+    async def end_session(self, pid: int, token: str, how: Ending) -> Ended:
+        """Cancel or terminate the session whose transaction `token` names. Raises Problem, also when it may not."""
         ...
 
     def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:

@@ -12,6 +12,7 @@ from tui.core.check import Check, Layer
 from tui.core.deck import Control, Destination, Problem
 from tui.core.drift import Drift, changes_since
 from tui.core.isolation import to_checks as isolation_checks
+from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, Server
 from tui.core.panels import Panels
 from tui.core.plan import Count, Preview, preview, restore_items
@@ -25,6 +26,7 @@ from tui.db import applier
 from tui.db.feeds import Feeds
 from tui.db.link import Link, query_problem
 from tui.db.lint import lint
+from tui.db.locks import LockWatch
 from tui.db.matrix import prove
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
@@ -41,6 +43,7 @@ class Session:
         self._looks = Link(target, application="patchdeck")
         self._ticks = Link(target, application="patchdeck panels")
         self._observer = Observer(target, bundle)
+        self._locks = LockWatch(target, bundle)
         self._feeds = Feeds(bundle)
         self._look_busy, self._tick_busy = asyncio.Lock(), asyncio.Lock()
         self._live = Catalog()
@@ -175,13 +178,21 @@ class Session:
             await self._looks.open()
             return [(await self._looks.run("select 1")).seconds for _ in range(times)]
 
+    async def locks(self) -> LockPicture:
+        """Who holds and who waits for locks on the migration's tables, in one round trip. Raises Problem."""
+        return await self._locks.picture()
+
+    async def end_session(self, pid: int, token: str, how: Ending) -> Ended:
+        """Cancel or terminate the session whose transaction `token` names. Raises Problem, also when it may not."""
+        return await self._locks.end(pid, token, how)
+
     def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         """Run the plan on connections of its own; the last event is always a Finished."""
         return applier.run(self._target, plan, control, journals=self._journals)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
-        await asyncio.gather(self._looks.close(), self._ticks.close())
+        await asyncio.gather(self._looks.close(), self._ticks.close(), self._locks.close())
 
     async def _worked_out(self, plan: Plan, look: Look) -> WorkedOut:
         async with self._look_busy:
