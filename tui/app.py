@@ -30,6 +30,7 @@ from tui.core.text import glyphs, one_line, redact, strip_controls
 from tui.crash import record
 from tui.exits import Exit
 from tui.poller import Pace, Poller
+from tui.prover import Prover
 from tui.screens.base import DeckScreen, WalkRequested, key_word
 from tui.screens.context import Context
 from tui.screens.dashboard import Dashboard
@@ -113,6 +114,7 @@ class PatchdeckApp(App[None]):
         self.animation_level = "none"
         self._last_door = LastDoor(self.settings.ascii)
         self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
+        self._prover = Prover(deck, self.store, self.clock.monotonic)
         self._dashboard = Dashboard(
             Context(
                 deck=deck,
@@ -173,6 +175,8 @@ class PatchdeckApp(App[None]):
         text = one_line(redact(f"{type(error).__name__}: {error}"), 200)
         if event.worker.group == "poll":
             self.store.stopped(text, f"r starts again; details: {path}")
+        elif event.worker.group == "prove":
+            self.store.proof_failed(Notice(text, f"details: {path}"))
         else:
             self.store.tell(Notice(text, f"details: {path}"))
 
@@ -188,6 +192,21 @@ class PatchdeckApp(App[None]):
         self._poller.look_now()
         self._say("looking again")
 
+    def action_verify(self) -> None:
+        """Look at the catalog again, and prove what lies beyond the structure."""
+        self._poller.look_now()
+        self._prove()
+        self._say("verifying: the catalog, the safety lint, the isolation of tenants")
+
+    def action_prove(self) -> None:
+        """Prove what lies beyond the structure, unless that is under way."""
+        self._prove()
+
+    def action_compare(self) -> None:
+        """Compare the database with what was recorded again."""
+        self._poller.compare_now()
+        self._say("comparing again")
+
     def action_retry(self) -> None:
         """Connect again now, whatever was waited for."""
         self._poller.retry_now()
@@ -197,6 +216,11 @@ class PatchdeckApp(App[None]):
         """Stop asking, or go on."""
         self._poller.pause(not self.store.paused)
         self._say("paused: space goes on" if self.store.paused else "going on")
+
+    async def action_quit(self) -> None:
+        """Leave, unless something goes on that has to be asked about first: ctrl+q works on every screen."""
+        if not any(isinstance(screen, DeckScreen) and screen.asks_before_quit() for screen in self.screen_stack):
+            self.exit()
 
     def action_help(self) -> None:
         """Show the keys of the screen beneath."""
@@ -234,6 +258,10 @@ class PatchdeckApp(App[None]):
     def action_theme(self, name: str) -> None:
         """Other colours, the same meaning."""
         self.theme = name
+
+    def _prove(self) -> None:
+        if not any(worker.group == "prove" and worker.is_running for worker in self.workers):
+            self.run_worker(self._prover.run(), name="prove", group="prove", exit_on_error=False)
 
     def _start_polling(self) -> None:
         if not any(worker.group == "poll" and worker.is_running for worker in self.workers):

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.core.deck import Deck, Problem
+from tui.core.surface import digest
 from tui.store import AuthFailed, Connected, Notice, Reconnecting, Stopped, Store, lost_line
 
-Question = Literal["look", "tick"]
+Question = Literal["look", "tick", "drift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,15 @@ class Poller:
         self._retry, self._look_due, self._going = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._going.set()
         self._trouble: dict[Question, Notice] = {}
+        self._compared: object = None
 
     def look_now(self) -> None:
         """Look at the catalog at once, also while paused."""
+        self._look_due.set()
+
+    def compare_now(self) -> None:
+        """Look at once, and compare with what was recorded whether or not anything seems to have changed."""
+        self._compared = None
         self._look_due.set()
 
     def retry_now(self) -> None:
@@ -61,8 +68,10 @@ class Poller:
         """Ask until cancelled. What is not a Problem ends it, as an exception group: a defect of ours."""
         while True:
             await self._turn()
+            self._look_due.clear()
             try:
-                self._store.connected(await self._deck.connect())
+                # Connecting is a look: one round trip for both, and the panels know what they can read.
+                await self._look()
                 async with asyncio.TaskGroup() as questions:
                     questions.create_task(self._looks())
                     questions.create_task(self._ticks())
@@ -81,10 +90,12 @@ class Poller:
                 await _wait(self._retry, next_at - self._monotonic())
 
     async def _looks(self) -> None:
+        """Look again and again; the first look has been had."""
         while True:
+            await self._ask("drift", self._compare)
+            await _wait(self._look_due, None if self._store.paused else self._pace.look_every)
             self._look_due.clear()
             await self._ask("look", self._look)
-            await _wait(self._look_due, None if self._store.paused else self._pace.look_every)
 
     async def _ticks(self) -> None:
         while True:
@@ -108,6 +119,15 @@ class Poller:
         look = await self._deck.look()
         self._store.put_look(look, self._monotonic())
         self._store.connected(look.server)
+
+    async def _compare(self) -> None:
+        """Ask for the drift where a run is recorded and what is compared has changed: it is worth another round trip."""
+        look = self._store.look
+        of = look and (digest(look.catalog), look.runs)
+        if look is None or of == self._compared:
+            return
+        self._store.put_drift(await self._deck.drift() if look.runs else None)
+        self._compared = of
 
     async def _tick(self) -> None:
         panels = await self._deck.tick(self._pace.window)

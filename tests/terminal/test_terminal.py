@@ -124,3 +124,18 @@ def test_stop_and_continue_repaint_everything() -> None:
         running.wait_until(lambda: b"PARTIAL" in running.written[begin:], what="a repaint")
         running.send("q")
         assert running.wait_exit()[0] == 0
+
+
+@pytest.mark.parametrize("keys", ["\r", "?"], ids=["detail", "help"])
+def test_what_covers_the_dashboard_is_not_repainted_when_that_moves(keys: str) -> None:
+    with session("moving") as running:
+        before = running.screen()
+        running.send(keys)
+        running.wait_until(lambda: running.screen() != before, what="another screen")
+        running.pump(1.0)
+        seconds = 3.0
+        written = running.pump(seconds)
+        print(f"{len(written) / seconds:.0f} B/s")
+        assert len(written) <= CLOCK_BYTES * (seconds + 1)
+        running.send("\x1b")
+        running.wait_for("[1 Checklist]")

@@ -350,6 +350,9 @@ class ScriptedDeck:
         return SERVER
 
     async def look(self) -> Look:
+        if self._server is None:
+            # As with a real one: whoever looks without a connection makes one.
+            await self.connect()
         await self._question("look")
         if self.hold_looks is not None:
             await self.hold_looks.wait()
@@ -404,6 +407,8 @@ class ScriptedDeck:
             raise self.crash
         problem = self.fail.get(what)
         if problem is not None:
+            if problem.kind not in ("query", "timeout"):
+                self._server = None
             raise problem
 
 

@@ -36,7 +36,7 @@ async def until(condition: Callable[[], object], timeout: float = 3.0) -> None:
 
 
 class SlowLooks(ScriptedDeck):
-    """A deck whose looks hang until `answer` is set."""
+    """A deck whose looks after the first hang until `answer` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,18 +44,30 @@ class SlowLooks(ScriptedDeck):
 
     async def look(self):  # type: ignore[no-untyped-def]
         found = await super().look()
-        await self.answer.wait()
+        if self.asked["look"] > 1:
+            await self.answer.wait()
         return found
 
 
 async def test_a_slow_look_does_not_hold_up_the_panels() -> None:
     deck = SlowLooks()
     async with polling(deck, Pace(refresh=0.01, look_every=0.01)) as (_, store):
-        await until(lambda: deck.asked["tick"] >= 3)
-        assert deck.asked["look"] == 1
-        assert store.look is None
+        await until(lambda: deck.asked["look"] == 2)
+        ticks = deck.asked["tick"]
+        deck.look_now = look(checks(outcome=missing("flows_delete")))
+        await until(lambda: deck.asked["tick"] >= ticks + 3)
+        assert deck.asked["look"] == 2
+        assert store.look is not None and store.look.verdict.state == "applied"
         deck.answer.set()
-        await until(lambda: store.look is not None)
+        await until(lambda: store.look is not None and store.look.verdict.state == "partial")
+
+
+async def test_connecting_is_the_first_look() -> None:
+    deck = ScriptedDeck()
+    async with polling(deck, Pace(refresh=0.01, look_every=3600)) as (_, store):
+        await until(lambda: store.executions is not None)
+        assert deck.asked["look"] == 1
+        assert store.look is not None
 
 
 async def test_nothing_is_asked_twice_at_once() -> None:

@@ -521,6 +521,28 @@ async def test_leaving_a_run_is_asked_about_and_staying_is_the_default() -> None
         assert isinstance(walker.app.screen, Dashboard)
 
 
+async def test_ctrl_q_asks_before_it_ends_a_run() -> None:
+    async def until_cancelled(plan: Plan, control: Control) -> AsyncIterator[Event]:
+        yield Attempt(1)
+        await control.wait()
+        yield finished(plan, Outcome.ROLLED_BACK, reason="Cancelled by the operator.")
+
+    async with walking(WalkDeck(until_cancelled)) as walker:
+        await walker.to("Rehearsal")
+        await walker.press("enter")
+        await walker.sees("0 of 4")
+        for _ in range(2):
+            await walker.press("ctrl+q")
+            await walker.sees("A run is going on")
+        await walker.press("escape")
+        assert walker.app.screen is walker.screen, "asked once, however often it is pressed"
+        assert walker.screen.walk.live is not None
+        await walker.press("ctrl+q", "c")
+        await walker.sees("Cancelled by the operator.")
+        await walker.press("ctrl+q")
+        assert walker.app.return_code == 0
+
+
 # The confirmation
 
 

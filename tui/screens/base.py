@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from tui.core.text import Glyphs, fit
+from tui.screens.opaque import OpaqueScreen
 from tui.store import Part, Store
 from tui.theme import Role
 from tui.widgets.footer import Entry, Footer
@@ -60,7 +60,7 @@ class Hint(Lines):
     DEFAULT_CSS = "Hint { height: 1; padding: 0 1; }"
 
 
-class DeckScreen(Screen[None]):
+class DeckScreen(OpaqueScreen):
     """A screen over the store."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,6 +91,10 @@ class DeckScreen(Screen[None]):
     def reason_against(self, action: str) -> str:
         """Why `action` does not work now, "" when it does."""
         return ""
+
+    def asks_before_quit(self) -> bool:
+        """Whether leaving the program would end something that goes on here, which is then asked about."""
+        return False
 
     def say(self, text: str, role: Role = "text") -> None:
         """Say one line for some seconds."""

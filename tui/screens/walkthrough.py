@@ -22,7 +22,6 @@ from tui.core.text import Glyphs, one_line, redact
 from tui.crash import record
 from tui.identity import client_host, operator
 from tui.screens.base import DeckScreen
-from tui.screens.opaque import OpaqueScreen
 from tui.screens.steps.confirm import ConfirmBox, ConfirmStep
 from tui.screens.steps.leave import LeaveQuestion
 from tui.screens.steps.plan import PlanStep
@@ -58,7 +57,7 @@ REDRAW = 0.1
 """Seconds between two drawings of a run: statements finish faster than an eye follows and a slow line carries."""
 
 
-class WalkthroughScreen(OpaqueScreen, DeckScreen):
+class WalkthroughScreen(DeckScreen):
     """The stepper. It draws what the steps say, moves between them, and keeps the one run that may be going on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -333,6 +332,14 @@ class WalkthroughScreen(OpaqueScreen, DeckScreen):
                 live.cancel()
 
         self.app.push_screen(LeaveQuestion(live.state.phase is Phase.COMMITTING), answered)
+
+    def asks_before_quit(self) -> bool:
+        """A run that is going on is asked about, once."""
+        if self.walk.live is None:
+            return False
+        if not isinstance(self.app.screen, LeaveQuestion):
+            self.action_leave()
+        return True
 
     def _enter(self, index: int) -> None:
         """Show another step and begin what belongs to it."""

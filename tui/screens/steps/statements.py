@@ -12,7 +12,6 @@ from tui.core.run import Plan
 from tui.core.statements import title
 from tui.core.text import Glyphs, one_line
 from tui.screens.base import DeckScreen
-from tui.screens.opaque import OpaqueScreen
 from tui.screens.steps.step import cleaned
 from tui.store import Store
 from tui.widgets.frame import Frame
@@ -23,7 +22,7 @@ from tui.widgets.table import Column, LineTable, Row
 TEXT_LIMIT = 20_000
 
 
-class StatementsScreen(OpaqueScreen, DeckScreen):
+class StatementsScreen(DeckScreen):
     """The list above, the marked statement below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
