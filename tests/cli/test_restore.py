@@ -31,7 +31,12 @@ def test_there_and_back(make_database: MakeDatabase) -> None:
         plan.json["kept_back"]
     )
     said = patchdeck("plan", "--rollback", "restore-closed", dsn=dsn).out
-    for words in ("kept back: grant SELECT to anon on public.tenants", "see no rows", "--rollback restore-closed"):
+    for words in (
+        "kept back: grant DELETE, INSERT",
+        "to anon on public.tenants",
+        "see no rows",
+        "--rollback restore-closed",
+    ):
         assert words in said
 
     rehearsal = patchdeck("rehearse", "--rollback", "restore", "--json", dsn=dsn)

@@ -78,6 +78,21 @@ def test_a_closed_one_keeps_the_door_shut_and_says_so() -> None:
     assert "open again: row level security goes off on app.tenants" in meaning(worked_out(without))[-1]
 
 
+@pytest.mark.parametrize(
+    ("options", "grants", "told"),
+    [
+        ((), (Grant("authenticated", "SELECT"),), True),
+        (("security_invoker=off",), (Grant("authenticated", "SELECT"),), True),
+        (("security_invoker=true",), (Grant("authenticated", "SELECT"),), False),
+        ((), (Grant("anon", "SELECT"),), False),  # what is kept from anon is kept from everybody here
+    ],
+)
+def test_a_view_past_the_policies_is_told(options: tuple[str, ...], grants: tuple[Grant, ...], told: bool) -> None:
+    view = View("app.all_docs", "owner", ("id",), "SELECT docs.id FROM app.docs", options, grants)
+    restore = worked_out(replace(LEGACY, views=(view,)), closed=True)
+    assert any("app.all_docs" in said for said in meaning(restore)) is told
+
+
 def test_nothing_to_do_is_no_statement() -> None:
     done = worked_out().result
     again = plan_restore(Restorable("run", "2026", LEGACY, done, ROLES), done, ROLLBACK, closed=False, user="owner")

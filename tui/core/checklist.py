@@ -11,6 +11,7 @@ changes no answer. Of the old columns of a table that existed before the patch o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from tui.core.grantchecks import grant_checks
 from tui.core.tablechecks import Twins, table_checks
 from tui.core.twin import twin_key
 
-__all__ = ["Check", "Layer", "Outcome", "TableSummary", "by_table", "compare"]
+__all__ = ["Check", "Layer", "Outcome", "TableSummary", "by_table", "compare", "runs_as_invoker"]
 
 _WORST: tuple[Outcome, ...] = ("leak", "unexpected", "differs", "missing", "finding", "not_proven")
 
@@ -42,17 +43,24 @@ def compare(
     """
     twins = Twins(twin, twin_failures)
     checks: list[Check] = []
+    owner = _owner(expectation, live)
     for table in expectation.tables:
-        checks += table_checks(table, live.table(table.name), twins)
+        checks += table_checks(table, live.table(table.name), twins, owner)
     for view in expectation.views:
-        checks += _view(view, live.view(view.name), twins)
+        checks += _view(view, live.view(view.name), twins, owner)
     for function in expectation.functions:
-        checks.append(_function(function, live.function(function.name)))
+        checks.append(_function(function, live.function(function.name), owner))
     for publication in expectation.publications:
         checks += _publication(publication, live.publication(publication.name))
     for schema in expectation.schemas:
         checks.append(_schema(schema, live))
     return tuple(checks)
+
+
+def _owner(expectation: Expectation, live: Catalog) -> str:
+    """The role that owns the bundle's tables here, or most of them; "" while there is none."""
+    owners = Counter(table.owner for expected in expectation.tables if (table := live.table(expected.name)))
+    return owners.most_common(1)[0][0] if owners else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,7 @@ def _summary(name: str, kind: str, checks: list[Check]) -> TableSummary:
     )
 
 
-def _view(expected: ExpectedView, live: View | None, twins: Twins) -> Iterator[Check]:
+def _view(expected: ExpectedView, live: View | None, twins: Twins, owner: str) -> Iterator[Check]:
     subject = Subject("view", expected.name, expected.name, expected.why)
     key = twin_key("view", expected.name)
     twin = twins.catalog.view(expected.name) if twins.catalog and key not in twins.failures else None
@@ -133,10 +141,11 @@ def _view(expected: ExpectedView, live: View | None, twins: Twins) -> Iterator[C
         yield subject.missing(wanted)
         yield from grant_checks(expected.name, expected.grants, None)
         return
-    invoker = _invoker(live)
+    invoker = runs_as_invoker(live)
     now = "with the rights of whoever asks" if invoker else "with the rights of its owner"
     actual = (tidy(live.definition) or "").removesuffix(";")
     aspects = [
+        _owned(live.owner, owner),
         Aspect(expected.security_invoker, invoker, f"it reads {now}"),
         Aspect(expected.columns, live.columns, f"its columns are {', '.join(live.columns)}"),
         Aspect(wanted, actual, "its definition is another", twin is not None),
@@ -145,13 +154,19 @@ def _view(expected: ExpectedView, live: View | None, twins: Twins) -> Iterator[C
     yield from grant_checks(expected.name, expected.grants, live.grants)
 
 
-def _invoker(view: View) -> bool:
+def _owned(owner: str, of_tables: str) -> Aspect:
+    """What one role made belongs to one role; with no table there yet, to anybody."""
+    return Aspect(True, owner == (of_tables or owner), f"it belongs to {owner}, the tables to {of_tables}")
+
+
+def runs_as_invoker(view: View) -> bool:
+    """Whether a view reads with the rights of whoever asks, and not past every policy with its owner's."""
     options = dict(option.lower().partition("=")[::2] for option in view.options)
     # The server stores a boolean option as it was typed.
     return options.get("security_invoker") in ("true", "on", "yes", "1", "")
 
 
-def _function(expected: ExpectedFunction, live: Function | None) -> Check:
+def _function(expected: ExpectedFunction, live: Function | None, owner: str) -> Check:
     subject = Subject("function", "", expected.name, expected.why)
     wanted = _function_text(
         expected.returns,
@@ -176,6 +191,7 @@ def _function(expected: ExpectedFunction, live: Function | None) -> Check:
     definer = "it runs with its owner's rights" if live.security_definer else "it runs with its caller's rights"
     who = ", ".join("PUBLIC" if role == "public" else role for role in live.execute) or "no watched role"
     aspects = [
+        _owned(live.owner, owner),
         Aspect(canonical_type(expected.returns), canonical_type(live.returns), f"it returns {live.returns}"),
         Aspect(expected.language.lower(), live.language.lower(), f"it is written in {live.language}"),
         Aspect(expected.volatility, live.volatility, f"it is {live.volatility}"),

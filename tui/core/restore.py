@@ -16,6 +16,7 @@ import msgspec
 
 from tui.core.catalog import Catalog, Function, Grant, Policy, Publication, Schema, Table, View
 from tui.core.check import Check
+from tui.core.checklist import runs_as_invoker
 from tui.core.removal import change_check, predict
 from tui.core.replay import replay
 from tui.core.sqlhead import read_head
@@ -27,6 +28,8 @@ SHUT_OUT = frozenset({"public", "anon"})
 
 RECORD = "(recorded state)"
 """Stands where a file's name would: the statements are made from the ledger's record."""
+
+WITHHELD = "it does not come back in a closed restore"
 
 _WHY = "a restore puts back what was recorded and changes nothing else"
 _MOVED = "it changed between the look and the locks of this run"
@@ -98,6 +101,15 @@ class Restore:
             table.name
             for table in self.result.tables
             if table.rls and not table.policies and any(grant.grantee == "authenticated" for grant in table.grants)
+        )
+
+    @property
+    def past_policies(self) -> tuple[str, ...]:
+        """Views through which somebody reads with their owner's rights: no row level security holds there."""
+        return tuple(
+            view.name
+            for view in self.result.views
+            if view.grants and not view.materialized and not runs_as_invoker(view)
         )
 
     @property
@@ -306,20 +318,23 @@ class _Aim:
         self, name: str, grants: Iterable[Grant], columns: set[str], kept: frozenset[str] = frozenset()
     ) -> Iterator[Grant]:
         """The recorded rights that can and shall be given again; a closed restore leaves those of `kept` alone."""
+        left: dict[tuple[str, str, str], list[str]] = {}
         for grant in grants:
-            what = f"grant {grant.privilege} to {grant.grantee} on {name}" + (
-                f".{grant.column}" if grant.column else ""
-            )
+            on = f"{name}.{grant.column}" if grant.column else name
             if self._closed and grant.grantee in SHUT_OUT - kept:
-                self.withheld.append(Loss(what, "it does not come back in a closed restore"))
+                reason = WITHHELD
             elif not self._exists(grant.grantee):
-                self._lose(what, f"role {grant.grantee} does not exist any more")
+                reason = f"role {grant.grantee} does not exist any more"
             elif grant.column is not None and grant.column not in columns:
-                self._lose(what, "the column is gone")
+                reason = "the column is gone"
             else:
-                if grant.grantor is not None:
-                    self._lose(what, f"{grant.grantor} had given it; it comes from the owner now")
+                reason = f"{grant.grantor} had given it; it comes from the owner now" if grant.grantor else ""
                 yield grant
+            if reason:
+                left.setdefault((reason, grant.grantee, on), []).append(grant.privilege)
+        for (reason, grantee, on), privileges in left.items():
+            loss = Loss(f"grant {', '.join(privileges)} to {grantee} on {on}", reason)
+            (self.withheld if reason == WITHHELD else self.losses).append(loss)
 
     def _stays_on(self, what: str, was: bool, now: bool) -> bool:
         if self._closed and now and not was:

@@ -30,6 +30,11 @@ def meaning(restore: Restore) -> tuple[str, ...]:
         said.append(f"The holes from before are open again: {off}every right of before is back, anon's included.")
         return tuple(said)
     said.append("Row level security stays on where it is on, and neither anon nor PUBLIC gets a right back.")
+    if restore.past_policies:
+        said.append(
+            f"Through {', '.join(restore.past_policies)} everybody with a right on it reads with the owner's rights, "
+            "past row level security, as before."
+        )
     if restore.hidden:
         said.append(
             f"On {', '.join(restore.hidden)} row level security is then on without a policy: the app's users see no "

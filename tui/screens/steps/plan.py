@@ -89,8 +89,8 @@ class PlanStep(Step):
         return lines
 
     def _restore(self, restore: Restore, cells: int) -> list[Line]:
-        """What does not come back as it was comes first: it has to be known before anything is confirmed."""
-        lines: list[Line] = []
+        """What it means, and what does not come back as it was: that has to be known before anything is confirmed."""
+        lines = [Line(), *(part for said in meaning(restore) for part in paragraph(said, cells))]
         parts: tuple[tuple[str, Role, tuple[Loss, ...]], ...] = (
             ("What can not be put back", "bad", restore.losses),
             ("What is kept back on purpose", "warn", restore.withheld),
@@ -101,7 +101,7 @@ class PlanStep(Step):
             for loss in losses:
                 lines += paragraph(one_line(loss.object, 300), cells, role)
                 lines += paragraph(one_line(loss.reason, 1000), cells, "dim", indent=4)
-        return [*lines, Line(), *(part for said in meaning(restore) for part in paragraph(said, cells))]
+        return lines
 
     def _totals(self, preview: Preview) -> Line:
         spans: list[Span] = []
