@@ -99,6 +99,7 @@ async def test_the_footer_is_never_cut_within_a_word(size: tuple[int, int]) -> N
             "enter Detail",
             "/ Filter",
             "f Failing",
+            "l Locks",
             "^p Palette",
             "? Help",
             "q Quit",

@@ -64,19 +64,19 @@ class Session:
         """The server as last reached."""
         return self._server
 
+    def address(self) -> PreflightCheck | None:
+        """What the address of the target says by itself, None where it is not one of Supabase's."""
+        found, wrong = self._target.supabase, self._target.mistake()
+        if found is None:
+            return None
+        if wrong:
+            return PreflightCheck("address", "warn", f"{found.describe()}: it answers, but {wrong}.")
+        return PreflightCheck("address", "pass", f"{found.describe()}.")
+
     @property
     def handshake(self) -> float:
         """Seconds the last handshake took."""
         return self._looks.handshake
-
-    async def sign_in(self) -> None:
-        """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
-        try:
-            if self._target.ask is not None and not self._target.has_password:
-                async with self._look_busy:
-                    await self._looks.open()
-        finally:
-            self._target.ask = None
 
     async def sign_in(self) -> None:
         """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""

@@ -16,6 +16,7 @@ from tui.screens.base import WalkRequested
 from tui.screens.context import Context
 from tui.screens.detail import DetailScreen
 from tui.screens.error_detail import ErrorDetail, ExecutionDetail
+from tui.screens.locks import LocksScreen
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, Connected, Part
 from tui.theme import Role
@@ -47,6 +48,7 @@ class Dashboard(TitledScreen):
         Binding("a", "walk('apply')", "Apply", tooltip=f"Walk through applying the migration; {WALK_TOOLTIP}"),
         Binding("b", "walk('rollback')", "Roll back", tooltip=f"Walk through rolling it back; {WALK_TOOLTIP}"),
         Binding("v", "app.look_now", "Verify", tooltip="Look at the catalog again now"),
+        Binding("l,4", "locks", "Locks", tooltip="Who holds or waits for locks on the migration's tables"),
         Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
         Binding("slash", "filter", "Filter", tooltip="Show only rows whose name holds what you type"),
         Binding("n", "problem(1)", "Next problem", show=False, tooltip="Go to the next row that fails"),
@@ -67,6 +69,7 @@ class Dashboard(TitledScreen):
         "walk('apply')",
         "walk('rollback')",
         "app.look_now",
+        "locks",
         "choose",
         "filter",
         "failing",
@@ -181,6 +184,10 @@ class Dashboard(TitledScreen):
         else:
             self.post_message(WalkRequested(action))
 
+    def action_locks(self) -> None:
+        """Show who holds and who waits for locks."""
+        self.app.push_screen(LocksScreen(self.context))
+
     def action_panel(self, step: int) -> None:
         """Go to the next panel or the one before."""
         self.body.step(step)
@@ -229,7 +236,10 @@ class Dashboard(TitledScreen):
 
     def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
         """A click on a tab."""
-        self.action_go(event.tab)
+        if event.tab == "locks":
+            self.action_locks()
+        else:
+            self.action_go(event.tab)
 
     def on_descendant_focus(self) -> None:
         """A click into another panel makes it the active one, and away from the filter's line closes that."""

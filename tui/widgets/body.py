@@ -112,6 +112,7 @@ class Body(Vertical):
                 Tab("checklist", "Checklist", f"{self._glyphs.bad}{failing}" if failing else "", "bad"),
                 Tab("executions", "Executions"),
                 Tab("errors", "Errors", count(errors) if errors else "", "bad"),
+                Tab("locks", "Locks"),
             ),
             self.active,
         )
