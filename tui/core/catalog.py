@@ -72,6 +72,13 @@ class Trigger(msgspec.Struct, frozen=True):
     comment: str | None = None
 
 
+class Rule(msgspec.Struct, frozen=True):
+    """A rewrite rule of a table; `definition` as pg_get_ruledef prints it."""
+
+    name: str
+    definition: str
+
+
 class Grant(msgspec.Struct, frozen=True):
     """One privilege one grantee holds; `grantee` is `public` for PUBLIC; `column` is None for the whole object.
 
@@ -104,6 +111,7 @@ class Table(msgspec.Struct, frozen=True):
     indexes: tuple[Index, ...] = ()
     policies: tuple[Policy, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    rules: tuple[Rule, ...] = ()
     grants: tuple[Grant, ...] = ()
     rows: float = -1
     bytes: int = 0

@@ -83,6 +83,8 @@ def _table(table: Table) -> Iterator[tuple[str, str]]:
         yield f"policy {policy.name} on {name}", policy_text(policy) + _comment(policy.comment)
     for trigger in table.triggers:
         yield f"trigger {trigger.name} on {name}", trigger_text(trigger) + _comment(trigger.comment)
+    for rule in table.rules:
+        yield f"rule {rule.name} on {name}", tidy(rule.definition) or ""
     yield from _grants(name, table.grants)
 
 

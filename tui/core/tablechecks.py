@@ -68,10 +68,13 @@ class Twins:
         )
 
 
-def table_checks(expected: ExpectedTable, live: Table | None, twins: Twins) -> Iterator[Check]:
-    """Every check of a table, in the expectation's order, what nobody expected after its kind."""
+def table_checks(expected: ExpectedTable, live: Table | None, twins: Twins, owner: str) -> Iterator[Check]:
+    """Every check of a table, in the expectation's order, what nobody expected after its kind.
+
+    `owner` is the role that owns the bundle's tables here, or most of them.
+    """
     twin = twins.table(expected.name)
-    judge = _TableJudge(expected, live, twin, twins)
+    judge = _TableJudge(expected, live, twin, twins, owner)
     yield judge.existence()
     yield from judge.columns()
     for constraint in expected.constraints:
@@ -81,6 +84,7 @@ def table_checks(expected: ExpectedTable, live: Table | None, twins: Twins) -> I
     yield judge.rls()
     yield from judge.policies()
     yield from judge.triggers()
+    yield from judge.rules()
     yield from grant_checks(expected.name, expected.grants, live.grants if live else None)
     yield from column_grant_checks(expected.name, expected.column_grants, live.grants if live else None)
 
@@ -88,8 +92,10 @@ def table_checks(expected: ExpectedTable, live: Table | None, twins: Twins) -> I
 class _TableJudge:
     """An expected table beside the live one (None: missing) and its twin (None: not to be had)."""
 
-    def __init__(self, expected: ExpectedTable, live: Table | None, twin: Table | None, twins: Twins) -> None:
-        self._expected, self._live, self._twin, self._twins = expected, live, twin, twins
+    def __init__(
+        self, expected: ExpectedTable, live: Table | None, twin: Table | None, twins: Twins, owner: str
+    ) -> None:
+        self._expected, self._live, self._twin, self._twins, self._owner = expected, live, twin, twins, owner
 
     def existence(self) -> Check:
         """The table itself; for one the patch creates, the order of its columns too."""
@@ -97,8 +103,11 @@ class _TableJudge:
         subject = self._subject("table", expected.name, expected.why)
         if live is None:
             return subject.missing("table")
+        # Whoever may act as the owner can change the table; a role that only looks may act as nobody.
+        strange = f"it belongs to {live.owner}, not to {self._owner}, and can not be altered with the others"
+        owned = Aspect(True, live.usable or live.owner == self._owner, strange)
         if expected.origin == "existing":
-            return subject.check("ok", "table", f"table of {live.owner}")
+            return subject.judged([owned], "table", f"table of {live.owner}")
         names = [column.name for column in expected.columns]
         here = [column.name for column in live.columns if column.name in names]
         order = Aspect(
@@ -106,7 +115,7 @@ class _TableJudge:
             here,
             f"its columns stand in another order ({', '.join(here)})",
         )
-        return subject.judged([order], "table", f"table of {live.owner}")
+        return subject.judged([owned, order], "table", f"table of {live.owner}")
 
     def columns(self) -> Iterator[Check]:
         """Each expected column; of a created table also each column nobody expected."""
@@ -210,6 +219,11 @@ class _TableJudge:
             yield self._trigger(trigger)
         for extra in _unexpected(self._live.triggers if self._live else (), self._expected.triggers):
             yield self._subject("trigger", extra.name).unexpected(trigger_text(extra))
+
+    def rules(self) -> Iterator[Check]:
+        """Each rewrite rule: a bundle expects none."""
+        for rule in self._live.rules if self._live else ():
+            yield self._subject("rule", rule.name).unexpected(rule.definition)
 
     def _trigger(self, expected: ExpectedTrigger) -> Check:
         subject = self._subject("trigger", expected.name, expected.why)

@@ -137,6 +137,9 @@ table_parts as (
               from pg_catalog.pg_policy p
              where p.polrelid = r.oid), '[]'),
         'triggers', coalesce(t.triggers, '[]'),
+        'rules', coalesce((select json_agg(json_build_object('name', w.rulename, 'definition', pg_get_ruledef(w.oid))
+                                           order by w.rulename)
+                             from pg_catalog.pg_rewrite w where w.ev_class = r.oid), '[]'),
         'grants', coalesce(g.grants, '[]')
     ) as body
       from relations r
