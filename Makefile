@@ -21,7 +21,7 @@ demo: $(DEMO)
 	@$(BIN)/python -m tui demo
 
 test: $(TEST)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(TEST)
 	$(BIN)/ruff check .
