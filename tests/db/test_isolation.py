@@ -373,6 +373,16 @@ async def test_without_temporary_tables_there_is_no_control(applied: Database, p
 
 @pg18
 @direct
+async def test_a_control_table_without_rows_has_a_twin_with_some(applied: Database, proven: Prove) -> None:
+    ask(applied.direct_dsn, "create unique index one_each on public.webhook_endpoints (tenant_id)")
+    matrix = await proven()
+    assert list(matrix.unseeded) == ["public.webhook_endpoints"]
+    assert matrix.control.state == "red", matrix.control.reason
+    assert (matrix.state, wrong(matrix)) == ("not_proven", [])
+
+
+@pg18
+@direct
 async def test_a_control_table_that_leaks_itself_still_turns_the_control(applied: Database, proven: Prove) -> None:
     ask(applied.direct_dsn, "alter policy agents_select on public.agents using (true)")
     matrix = await proven()

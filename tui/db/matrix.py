@@ -95,8 +95,8 @@ def assemble(spec: IsolationSpec, plan: Plan, control: Drill) -> Proof:
         "seed": [{"table": seed.table, "sql": seed.statements} for seed in plan.seeds],
         "passes": [
             {"setup": (), "personas": _personas(plan.cases)},
-            {"setup": control.making, "personas": _personas(control.intact)},
-            {"setup": control.breaking, "personas": _personas(control.broken)},
+            {"setup": control.making, "personas": _personas(control.intact, twins=True)},
+            {"setup": control.breaking, "personas": _personas(control.broken, twins=True)},
         ],
     }
     commands = (
@@ -131,16 +131,19 @@ def read(proof: Proof, replies: Sequence[Reply], *, seconds: float, round_trips:
     )
 
 
-def _personas(cases: Sequence[Case]) -> list[Mapping[str, object]]:
+def _personas(cases: Sequence[Case], *, twins: bool = False) -> list[Mapping[str, object]]:
     """The cases as matrix.sql wants them: grouped by persona, in their order."""
     return [
-        {"role": role, "claims": claims, "steps": [_step(case) for case in group]}
+        {"role": role, "claims": claims, "steps": [_step(case, twins) for case in group]}
         for (_, role, claims), group in groupby(cases, key=lambda case: (case.persona, case.role, case.claims))
     ]
 
 
-def _step(case: Case) -> Mapping[str, object]:
-    step: dict[str, object] = {"t": case.table, "s": case.sql}
+def _step(case: Case, twins: bool) -> Mapping[str, object]:
+    step: dict[str, object] = {"s": case.sql}
+    if not twins:
+        # A twin has rows of its own, whether or not its table's could be made.
+        step["t"] = case.table
     if case.counts:
         step["c"] = True
     if case.row:

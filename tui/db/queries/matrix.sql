@@ -1,7 +1,8 @@
 -- Makes the synthetic rows and tries every case of the setting patchdeck.matrix:
 --   {seed: [{table, sql: [..]}], passes: [{setup: [..], personas: [{role, claims, steps: [{t, s, c, r}]}]}]}
--- t: the table a step is about; s: its statement; c: it answers with a number; r: the query of the one row that s, which
--- has no WHERE, is tried on: WHERE CURRENT OF reads no column, so the same policies apply as if it had none.
+-- t: the table without whose rows a step can not be tried; s: its statement; c: it answers with a number; r: the query
+-- of the one row that s, which has no WHERE, is tried on: WHERE CURRENT OF reads no column, so the same policies apply
+-- as if it had none.
 -- Leaves {unseeded: {table: reason}, passes: [{error, results: [..]}]} in patchdeck.matrix_result. A result is N and a
 -- number of rows, G (42501, no right), P (42501, row-level security), D (42501 in other words), an SQLSTATE, or X, not run.
 -- Each case runs in a subtransaction that is undone at once by raising UU000, so that no case sees another's work; the
