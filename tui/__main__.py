@@ -75,7 +75,7 @@ def _explain(error: BaseException) -> int:
             return Exit.USAGE
         case Problem():
             _say(error.message, error.hint)
-            return Exit.REFUSED if error.kind in ("refused", "query") else Exit.UNREACHABLE
+            return Exit.REFUSED if error.kind == "query" else Exit.UNREACHABLE
         case _:
             _say(f"a defect in patchdeck: {type(error).__name__}: {error}", cause=error)
             return Exit.DEFECT

@@ -27,7 +27,8 @@ def doctor(options: Options, *, as_json: bool) -> int:
 
     async def question(session: Session) -> tuple[Server, tuple[PreflightCheck, ...], list[float]]:
         server = await session.connect()
-        return server, await session.preflight(Plan(session.bundle)), await session.ping(PINGS)
+        address, preflight = session.address(), await session.preflight(Plan(session.bundle))
+        return server, (address, *preflight) if address else preflight, await session.ping(PINGS)
 
     server, checks, round_trips = ask(session, question)
     if as_json:

@@ -96,11 +96,16 @@ class Link:
         try:
             connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
-            raise _problem(str(error)) from None
+            raise self._unconnected(str(error)) from None
         except OSError as error:
-            raise _problem(error.strerror or "the network is unreachable") from None
+            raise self._unconnected(error.strerror or "the network is unreachable") from None
         self.handshake = monotonic() - began
         return connection
+
+    def _unconnected(self, message: str) -> Problem:
+        """Why there is no connection; what is wrong with the address comes before what the words alone mean."""
+        problem, advice = _problem(message), self._target.advice(message)
+        return Problem(problem.kind, problem.message, advice, retry=problem.retry) if advice else problem
 
     async def batch(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> list[Reply]:
         """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""

@@ -135,7 +135,7 @@ def describe_server(target: Target, link: Link, facts: ServerFacts) -> Server:
         version=facts.version,
         version_num=facts.version_num,
         tls=target.tls_mode if link.tls else "off",
-        tls_verified=link.tls and target.tls_mode in ("verify-ca", "verify-full"),
+        tls_verified=link.tls and target.tls_verified,
         rtt=link.rtt,
         superuser=facts.superuser,
         bypass_rls=facts.bypass_rls,

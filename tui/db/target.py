@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tui.core.deck import Destination, Environment
+from tui.core.supabase_dsn import Supabase, advice, mistake, understand
 from tui.core.text import redact, visible
 
 DSN_VARIABLES = ("PATCHDECK_DSN", "SUPABASE_DB_URL", "DATABASE_URL")
@@ -114,8 +116,39 @@ class Target:
             "application_name": application,
         }
         if not self.destination.local and "sslmode" not in given and not _default("sslmode"):
-            merged["sslmode"] = "require"
+            merged["sslmode"] = "verify-full" if self._root_certificate else "require"
         return merged
+
+    @property
+    def tls_verified(self) -> bool:
+        """Whether a server with another certificate would be refused. With a root certificate libpq's `require` is
+        `verify-ca` (PostgreSQL manual, 34.19.1).
+        """
+        return self.tls_mode in ("verify-ca", "verify-full") or (
+            self.tls_mode == "require" and bool(self._root_certificate)
+        )
+
+    @property
+    def supabase(self) -> Supabase | None:
+        """What the address says where it is Supabase's."""
+        place = self.destination
+        return understand(place.host, place.port, place.user, self._parameters.get("options", ""))
+
+    def mistake(self) -> str:
+        """What does not go together in a Supabase address, "" where nothing is wrong or known."""
+        return mistake(self.supabase, channel_binding=self._channel_binding) if self.supabase else ""
+
+    def advice(self, message: str) -> str:
+        """What the address has to do with the connection error `message`, "" when nothing is known."""
+        return advice(self.supabase, message, channel_binding=self._channel_binding) if self.supabase else ""
+
+    @property
+    def _root_certificate(self) -> str:
+        return self._parameters.get("sslrootcert") or _default("sslrootcert")
+
+    @property
+    def _channel_binding(self) -> str:
+        return self._parameters.get("channel_binding") or _default("channel_binding")
 
 
 def resolve(
@@ -142,7 +175,31 @@ def resolve(
         # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
         reason = re.sub(r'(?<!=)"(?!=").*"', '"..."', redact(visible(str(error).strip())))
         raise TargetError(f"{source}: not a connection string: {reason}") from None
+    parameters = _service(parameters.get("service", "")) | parameters
     return Target(parameters, source=source, read_only=read_only, name=name, environment=environment)
+
+
+def _service(name: str) -> dict[str, str]:
+    """What the service file says under `name`: libpq would find it by itself, but where we go decides what we demand.
+
+    libpq tells it only as the defaults of a process whose PGSERVICE is that name. A service that is not in any file is
+    left to libpq, which has the words for it.
+    """
+    if not name:
+        return {}
+    plain, before = _defaults(), os.environ.get("PGSERVICE")
+    os.environ["PGSERVICE"] = name
+    try:
+        return {keyword: value for keyword, value in _defaults().items() if plain.get(keyword) != value}
+    finally:
+        del os.environ["PGSERVICE"]
+        if before is not None:
+            os.environ["PGSERVICE"] = before
+
+
+def _defaults() -> dict[str, str]:
+    options = pq.Conninfo.get_defaults()
+    return {option.keyword.decode(): option.val.decode(errors="replace") for option in options if option.val}
 
 
 def _default(keyword: str) -> str:
