@@ -15,7 +15,11 @@ from tui.core.surface import diff
 replace = msgspec.structs.replace
 
 ROLLBACK = split("drop policy if exists docs_select on app.docs; drop view if exists app.my_docs;")
-ROLES = tuple(Role(name, name == "owner") for name in ("anon", "authenticated", "owner", "service_role"))
+ROLES = (
+    *(Role(name, False) for name in ("anon", "authenticated", "service_role")),
+    Role("owner", True, ("app",)),
+    Role("landless", True, ("public",)),
+)
 
 LEGACY = Catalog(
     tables=(
@@ -143,6 +147,11 @@ LOSSES = {
         change_table(LEGACY, "app.tenants", owner="anon"),
         "owner of table app.tenants",
         "can not be given anything",
+    ),
+    "an owner that may create nothing there": (
+        change_table(LEGACY, "app.tenants", owner="landless"),
+        "owner of table app.tenants",
+        "may not create anything in schema app",
     ),
     "a column of another type": (
         change_table(LEGACY, "app.tenants", columns=(Column("id", "bigint", False), Column("name", "text", True))),

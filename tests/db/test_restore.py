@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cli.support import schema_of
@@ -14,7 +15,7 @@ from tui.core.bundle import Bundle, load
 from tui.core.catalog import Catalog
 from tui.core.deck import Control
 from tui.core.restore import plain
-from tui.core.run import Event, Finished, Outcome, Plan, RollbackMode, RunState, advance
+from tui.core.run import Event, Finished, Outcome, Plan, RollbackMode, RunState, WaitingForLock, advance
 from tui.core.surface import surface
 from tui.db import applier
 from tui.db.session import Session
@@ -276,6 +277,42 @@ async def test_a_plan_that_is_not_the_one_shown_is_refused(database: Database) -
     finished, _ = await run(database, replace(back(database, bundle), restore=shown))
     assert finished.outcome is Outcome.REFUSED
     assert "another one now" in finished.reason
+
+
+async def test_owners_come_back_where_they_may_own(database: Database) -> None:
+    """service_role may create nothing in public: a view of its own can not be given back to it, and that is told."""
+    bundle = annex()
+    ask(database.admin_dsn, "grant create on schema public to authenticated")
+    ask(database.admin_dsn, "alter view public.a_list owner to authenticated")
+    ask(database.admin_dsn, "alter view public.shelf_list owner to service_role")
+    before = await look(database, bundle)
+    await apply(database, bundle)
+    finished, state = await run(database, back(database, bundle))
+    assert finished.outcome is Outcome.COMMITTED, (finished.reason, state.failure)
+    (warning,) = [check for check in state.preflight if check.name == "not restored"]
+    assert "owner of view public.shelf_list (role service_role may not create" in warning.meaning
+    after = await look(database, bundle)
+    assert set(missing(before, after)) == {"view public.shelf_list"}
+    owners = {view.name: view.owner for view in after.views}
+    assert owners == {"public.a_list": "authenticated", "public.shelf_list": "postgres"}
+
+
+async def test_what_changes_while_the_run_waits_is_not_overrun(database: Database) -> None:
+    bundle = annex()
+    await apply(database, bundle)
+    plan, state = replace(back(database, bundle), patience=20), RunState()
+    async with await psycopg.AsyncConnection.connect(database.direct_dsn) as somebody:
+        await somebody.execute("select count(*) from public.rooms")
+        async for event in applier.run(resolve(database.dsn, environ={}), plan, Control()):
+            state = advance(state, event)
+            if isinstance(event, WaitingForLock) and not somebody.closed:
+                await somebody.execute("alter policy tags_read on public.tags using (false)")
+                await somebody.commit()
+                await somebody.close()
+    assert state.outcome is Outcome.ROLLED_BACK
+    failed = [(check.object, check.name, check.outcome) for check in state.checks if not check.ok]
+    assert failed == [("policy", "tags_read", "differs")]
+    assert ask(database.dsn, "select qual from pg_policies where policyname = 'tags_read'") == [("false",)]
 
 
 async def test_the_migration_and_what_was_before_it(make_database: MakeDatabase) -> None:

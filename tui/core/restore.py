@@ -38,10 +38,14 @@ replace = msgspec.structs.replace
 
 
 class Role(msgspec.Struct, frozen=True):
-    """A role that the record names and that still exists; `usable`: objects may be given to it."""
+    """A role that the record names and that still exists; `usable`: the connected role may give objects to it.
+
+    It can own objects in the schemas `creates` only: ALTER ... OWNER asks for CREATE of the new owner, as well.
+    """
 
     name: str
     usable: bool
+    creates: tuple[str, ...] = ()
 
 
 class Restorable(msgspec.Struct, frozen=True):
@@ -176,7 +180,7 @@ class _Aim:
 
     def __init__(self, recorded: Restorable, live: Catalog, closed: bool, user: str) -> None:
         self._before, self._live, self._closed, self._user = recorded.before, live, closed, user
-        self._roles = {role.name: role.usable for role in recorded.roles}
+        self._roles = {role.name: role for role in recorded.roles}
         self.losses: list[Loss] = []
         self.withheld: list[Loss] = []
 
@@ -343,9 +347,17 @@ class _Aim:
         return was
 
     def _owner(self, label: str, was: str, now: str) -> str:
-        if was == now or self._roles.get(was, False):
+        role, schema = self._roles.get(was), label.partition(" ")[2].partition(".")[0]
+        if was == now:
             return was
-        why = "can not be given anything by the connected role" if was in self._roles else "does not exist any more"
+        if role is None:
+            why = "does not exist any more"
+        elif not role.usable:
+            why = "can not be given anything by the connected role"
+        elif not label.startswith("publication ") and schema not in role.creates:
+            why = f"may not create anything in schema {schema}, which an owner must"
+        else:
+            return was
         self._lose(f"owner of {label}", f"role {was} {why}")
         return now
 

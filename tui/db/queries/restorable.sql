@@ -55,6 +55,10 @@ begin
                     -- Since PostgreSQL 16 membership alone does not allow to give objects away: SET does.
                     select coalesce(jsonb_agg(jsonb_build_object('name', r.rolname, 'usable', pg_has_role(r.oid,
                                case when current_setting('server_version_num')::int < 160000 then 'MEMBER' else 'SET' end
+                           ), 'creates', (
+                               select coalesce(jsonb_agg(n.nspname order by n.nspname), '[]')
+                                 from pg_catalog.pg_namespace n
+                                where n.nspname !~ '^pg_' and has_schema_privilege(r.oid, n.oid, 'CREATE')
                            )) order by r.rolname), '[]')
                       from pg_catalog.pg_roles r
                      where r.rolname in (select name from named)),
