@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -28,20 +29,32 @@ OUTCOMES = {
 }
 
 
+Moment = Callable[[Chunk], bool]
+
+
+def at_chunk(side: Side, number: int) -> Moment:
+    return lambda chunk: (chunk.side, chunk.number) == (side, number)
+
+
+def at_tag(tag: bytes) -> Moment:
+    """The server's answer with a command tag."""
+    return lambda chunk: chunk.side == "server" and tag in chunk.data
+
+
 class Struck:
     """Sends a signal to a process when a chunk of the line comes by, which is delivered all the same."""
 
-    def __init__(self, side: Side, number: int, number_of_signal: signal.Signals) -> None:
-        self._side, self._number, self._signal = side, number, number_of_signal
+    def __init__(self, moment: Moment, blow: signal.Signals) -> None:
+        self._moment, self._blow = moment, blow
         self.pid = 0
         self.at = 0.0
         self.happened = asyncio.Event()
 
     async def __call__(self, chunk: Chunk) -> Fate:
-        if not self.at and (chunk.side, chunk.number) == (self._side, self._number):
+        if not self.at and self._moment(chunk):
             self.at = monotonic()
             self.happened.set()
-            os.kill(self.pid, self._signal)
+            os.kill(self.pid, self._blow)
         return Fate.PASS
 
 
@@ -61,10 +74,10 @@ async def start(made: Stage) -> asyncio.subprocess.Process:
 
 
 async def strike(
-    made: Stage, campaign: Campaign, side: Side, number: int, blow: signal.Signals, *, frozen: bool = False
+    made: Stage, campaign: Campaign, moment: Moment, blow: signal.Signals, *, frozen: bool = False
 ) -> Case | None:
     """One run struck at one chunk; `frozen`: only thawed once its locks are gone. None when the chunk did not come."""
-    struck = Struck(side, number, blow)
+    struck = Struck(moment, blow)
     made.line.decide = struck
     process = await start(made)
     struck.pid = process.pid
@@ -85,8 +98,8 @@ async def strike(
     code = process.returncode
     reason = out.decode().strip()[-200:] or said.decode().strip()[-200:]
     word = Word(done if code == 0 else OUTCOMES[Exit(code)], True, reason) if code >= 0 else None
-    moment = f"{side} chunk {number}: {said.decode().strip().splitlines()[-1:]}"
-    case = await made.judge(campaign, f"client {blow.name}", moment, word, struck.at)
+    last_line = said.decode().strip().splitlines()[-1:]
+    case = await made.judge(campaign, f"client {blow.name}", f"{last_line}", word, struck.at)
     assert frozen_for <= 3, f"locks of a frozen client lived for {frozen_for:.1f} s"
     return case
 
@@ -107,11 +120,11 @@ async def test_killed(
     async with stage(make_database, library(), job, f"{cluster.id} {route}", journals) as made:
         struck = 0
         for number in range(1, 15, step):
-            if await strike(made, campaign, "client", number, signal.SIGKILL) is None:
+            if await strike(made, campaign, at_chunk("client", number), signal.SIGKILL) is None:
                 break
             struck += 1
         for number in range(8, 40, 5 * step):
-            if await strike(made, campaign, "server", number, signal.SIGKILL) is None:
+            if await strike(made, campaign, at_chunk("server", number), signal.SIGKILL) is None:
                 break
             struck += 1
         assert struck > 3
@@ -130,7 +143,7 @@ async def test_told_to_stop(
 ) -> None:
     async with stage(make_database, library(), "apply", f"{cluster.id} {route}", journals) as made:
         for number in (10, 18):
-            case = await strike(made, campaign, "server", number, blow)
+            case = await strike(made, campaign, at_chunk("server", number), blow)
             assert case is None or case.word in ("rolled_back", "committed")
 
 
@@ -140,5 +153,7 @@ async def test_frozen(
 ) -> None:
     """A stopped client keeps its connection and says nothing: the server ends its transaction, locks and all."""
     async with stage(make_database, library(), "apply", f"{cluster.id} {route}", journals) as made:
-        for number in (10, 20):
-            await strike(made, campaign, "server", number, signal.SIGSTOP, frozen=True)
+        for tag in (b"CREATE POLICY\0", b"SAVEPOINT\0", b"COMMIT\0"):
+            case = await strike(made, campaign, at_tag(tag), signal.SIGSTOP, frozen=True)
+            assert case is not None
+            assert case.state == ("after" if tag == b"COMMIT\0" else "before")

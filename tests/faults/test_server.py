@@ -20,6 +20,7 @@ from tests.faults.campaign import Campaign, Job, Stage, drive, moment_of, stage
 from tests.faults.line import Chunk, Fate
 from tests.faults.rig import Rig, rig
 from tests.support import MakeDatabase
+from tui.core.run import Committing
 from tui.db import commit
 from tui.demo.installation import embedded_installation
 from tui.demo.pooler import pooler_program
@@ -128,6 +129,10 @@ async def test_a_transaction_id_that_was_given_out_again(
     """After a crash other people's transactions get the ids of those that were lost: theirs are not our commit."""
     monkeypatch.setattr(commit, "RESOLVE_WITHIN", 0.3)
     async with stage(alone.make_database, library(), "apply", "pg18 direct", tmp_path) as made:
+        async with await psycopg.AsyncConnection.connect(made.database.admin_dsn, autocommit=True) as admin:
+            # So that nothing of the run is on the disk when the server crashes.
+            await admin.execute("alter system set wal_writer_delay = '10s'")
+            await admin.execute("select pg_reload_conf()")
         struck = [0.0]
 
         async def lose(chunk: Chunk) -> Fate:
@@ -144,6 +149,9 @@ async def test_a_transaction_id_that_was_given_out_again(
         async with await psycopg.AsyncConnection.connect(made.database.admin_dsn, autocommit=True) as other:
             for _ in range(300):
                 await other.execute("select pg_current_xact_id()")
+            (xid,) = [event.xid for event in seen if isinstance(event, Committing)]
+            status = await (await other.execute("select pg_xact_status(%s::xid8)", (xid,))).fetchone()
+            assert status == ("committed",), "the id was not given out again: this test proves nothing"
         case = await made.judge(campaign, "transaction id given out again", moment_of(seen[:-1]), word, monotonic())
         assert (case.state, case.word) == ("before", "unknown, then before")
 

@@ -52,13 +52,15 @@ class Phase(StrEnum):
 class Limits:
     """Limits set with SET LOCAL inside the transaction, in seconds.
 
+    `idle_in_transaction` is how long a frozen client may hold its locks: a healthy one needs a round trip and the
+    comparison between its batch and COMMIT.
     `silence` bounds every wait for the server's next byte on top of the statement timeout; nothing waits for ever
     (facts: migrations 0.5).
     """
 
     lock_timeout: float = 2.0
     statement_timeout: float = 600.0
-    idle_in_transaction: float = 10.0
+    idle_in_transaction: float = 2.0
     connection_check: float = 0.5
     silence: float = 20.0
 
@@ -119,7 +121,10 @@ def plan_of(bundle: Bundle, mode: RollbackMode | None) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A session in the way of a lock. `age` is seconds since its transaction began, `blocks` the relation we wanted."""
+    """A session in the way of a lock, one for each relation. `age` is seconds since its transaction began, `blocks` the
+    relation we wanted; it and `mode` are "" for a session that only keeps another blocker waiting. `waits_for`: the
+    processes it waits for itself.
+    """
 
     pid: int
     user: str
@@ -129,6 +134,7 @@ class Blocker:
     query: str
     mode: str
     blocks: str
+    waits_for: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
