@@ -35,6 +35,7 @@ from tui.screens.base import DeckScreen, WalkRequested, key_word
 from tui.screens.context import Context
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen, help_rows
+from tui.screens.locks import LocksScreen
 from tui.screens.palette import Command, Palette
 from tui.screens.titled import TitledScreen
 from tui.store import Changed, Notice, Store
@@ -187,11 +188,6 @@ class PatchdeckApp(App[None]):
         screen = WalkthroughScreen(self.deck, message.action, self.store.look, self.glyphs)
         self.push_screen(screen, lambda _: self._poller.look_now())
 
-    def action_look_now(self) -> None:
-        """Look at the catalog again."""
-        self._poller.look_now()
-        self._say("looking again")
-
     def action_verify(self) -> None:
         """Look at the catalog again, and prove what lies beyond the structure."""
         self._poller.look_now()
@@ -206,6 +202,10 @@ class PatchdeckApp(App[None]):
         """Compare the database with what was recorded again."""
         self._poller.compare_now()
         self._say("comparing again")
+
+    def action_locks(self) -> None:
+        """Show who holds and who waits for locks."""
+        self.push_screen(LocksScreen(self._dashboard.context))
 
     def action_retry(self) -> None:
         """Connect again now, whatever was waited for."""

@@ -121,7 +121,7 @@ class Poller:
         self._store.connected(look.server)
 
     async def _compare(self) -> None:
-        """Ask for the drift where a run is recorded and what is compared has changed: it is worth another round trip."""
+        """Ask for the drift where a run is recorded, when what is compared has changed: it costs a look more."""
         look = self._store.look
         of = look and (digest(look.catalog), look.runs)
         if look is None or of == self._compared:

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from textual.message import Message
 
 from tui.core.deck import Problem
+from tui.core.drift import Drift
 from tui.core.look import Look, Server
 from tui.core.panels import ErrorsPanel, ExecutionsPanel, Panels
+from tui.core.proof import Proof
 
-Part = Literal["connection", "look", "executions", "errors", "paused", "notice"]
-ALL_PARTS: frozenset[Part] = frozenset(("connection", "look", "executions", "errors", "paused", "notice"))
+Part = Literal["connection", "look", "executions", "errors", "paused", "notice", "proof", "drift"]
+ALL_PARTS: frozenset[Part] = frozenset(get_args(Part))
 
 FIRST_RETRIES = (0.25, 0.5, 1.0)
 """Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
@@ -121,6 +123,19 @@ class Notice:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """The newest proof, None before the first; `at`: when it was had, in monotonic seconds; `running`: another is under
+    way; `trouble`: what kept the last one from being had; `outdated`: the checks have changed since.
+    """
+
+    proof: Proof | None = None
+    at: float = 0.0
+    running: bool = False
+    trouble: Notice | None = None
+    outdated: bool = False
+
+
 class Store:
     """What screens show. `post` is called with one `Changed` whenever something differs, never when nothing does."""
 
@@ -137,6 +152,10 @@ class Store:
         """The server's clock at `panels_at`."""
         self.paused = False
         self.notice: Notice | None = None
+        self.proving = Proving()
+        self.drift: Drift | None = None
+        """None also where no run is recorded, once `drift_known`."""
+        self.drift_known = False
 
     def take(self) -> frozenset[Part]:
         """The parts that differ since the last call."""
@@ -173,6 +192,26 @@ class Store:
         self.look = look
         if old is None or _comparable(old) != _comparable(look):
             self._differs("look")
+        if old is not None and old.checks != look.checks and self.proving.proof is not None:
+            self._prove(replace(self.proving, outdated=True))
+
+    def put_drift(self, drift: Drift | None) -> None:
+        """What changed since the last recorded run, None where nothing is recorded."""
+        if not self.drift_known or drift != self.drift:
+            self.drift, self.drift_known = drift, True
+            self._differs("drift")
+
+    def proof_begun(self) -> None:
+        """A proof is under way; the one before stays."""
+        self._prove(replace(self.proving, running=True, trouble=None))
+
+    def put_proof(self, proof: Proof, now: float) -> None:
+        """A new proof."""
+        self._prove(Proving(proof, now))
+
+    def proof_failed(self, trouble: Notice) -> None:
+        """No proof could be had; the one before stays."""
+        self._prove(replace(self.proving, running=False, trouble=trouble))
 
     def put_panels(self, panels: Panels, now: float) -> bool:
         """New panels. Returns whether the source of one changed, which means that the catalog did."""
@@ -199,6 +238,11 @@ class Store:
         if notice != self.notice:
             self.notice = notice
             self._differs("notice")
+
+    def _prove(self, proving: Proving) -> None:
+        if proving != self.proving:
+            self.proving = proving
+            self._differs("proof")
 
     def _turn(self, connection: Connection) -> None:
         if connection != self.connection:

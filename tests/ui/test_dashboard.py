@@ -96,6 +96,8 @@ async def test_the_footer_is_never_cut_within_a_word(size: tuple[int, int]) -> N
             "a Apply",
             "b Roll back",
             "v Verify",
+            "i Isolation",
+            "d Drift",
             "enter Detail",
             "/ Filter",
             "f Failing",

@@ -14,8 +14,11 @@ from tui.app import PatchdeckApp
 from tui.screens.base import DeckScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.detail import DetailScreen
+from tui.screens.drift import DriftScreen
 from tui.screens.error_detail import ErrorDetail, ExecutionDetail
 from tui.screens.help import HelpScreen
+from tui.screens.isolation import ProofScreen
+from tui.widgets.matrix import MatrixTable
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
 
@@ -48,7 +51,20 @@ def test_the_screens_load_no_driver() -> None:
 
 @pytest.mark.parametrize(
     "owner",
-    [PatchdeckApp, DeckScreen, Dashboard, DetailScreen, ErrorDetail, ExecutionDetail, HelpScreen, LineTable, Reader],
+    [
+        PatchdeckApp,
+        DeckScreen,
+        Dashboard,
+        DetailScreen,
+        ErrorDetail,
+        ExecutionDetail,
+        HelpScreen,
+        LineTable,
+        Reader,
+        ProofScreen,
+        DriftScreen,
+        MatrixTable,
+    ],
 )
 def test_every_key_leads_to_an_action_and_says_what_it_does(owner: type) -> None:
     for binding in owner.BINDINGS:  # type: ignore[attr-defined]
@@ -60,7 +76,7 @@ def test_every_key_leads_to_an_action_and_says_what_it_does(owner: type) -> None
 
 
 def test_no_two_keys_of_a_screen_collide() -> None:
-    for owner in (Dashboard, DetailScreen, ErrorDetail):
+    for owner in (Dashboard, DetailScreen, ErrorDetail, ProofScreen, DriftScreen):
         keys = [key for binding in owner.BINDINGS for key in binding.key.split(",")]  # type: ignore[union-attr]
         assert len(keys) == len(set(keys))
         rows = {key for binding in LineTable.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui.core.text import glyphs
-from tui.screens.detail import differences
 from tui.widgets.footer import Entry, choose
 from tui.widgets.lines import Groups, Line, Span, changed_until, clip, justify, keep_whole, line, width_of, wrap
+from tui.widgets.pair import differences
 
 texts = st.text(st.characters(categories=("Lu", "Ll", "Lo", "Nd", "Zs", "Po")), max_size=12)
 spans = st.lists(st.tuples(texts, st.sampled_from(("text", "dim", "bad"))), max_size=6)

@@ -60,11 +60,23 @@ def grid(matrix: Matrix) -> Grid:
 
 
 def counted_cases(matrix: Matrix) -> str:
-    """How many cases there were and how they came out, e.g. `1 955 cases in 851 cells: 0 leaks, 0 lost, ...`."""
-    tried = f"{count(len(matrix.probes))} cases in {count(len(matrix.cells()))} cells"
-    found = f"{_plural(matrix.count('leak'), 'leak')}, {count(matrix.count('lost'))} lost"
-    odd = f"{count(matrix.count('differs'))} refused otherwise, {count(matrix.count('not_probed'))} not probed"
-    return f"{tried}: {found}, {odd}"
+    """How many cases there were and how they came out, e.g. `2 117 cases in 851 cells: 0 leaks, 0 lost, ...`."""
+    return f"{tried_cases(matrix)}: {', '.join(outcomes(matrix))}"
+
+
+def tried_cases(matrix: Matrix) -> str:
+    """How much was tried."""
+    return f"{count(len(matrix.probes))} cases in {count(len(matrix.cells()))} cells"
+
+
+def outcomes(matrix: Matrix) -> tuple[str, ...]:
+    """How the cases came out, the worst first."""
+    return (
+        _plural(matrix.count("leak"), "leak"),
+        f"{count(matrix.count('lost'))} lost",
+        f"{count(matrix.count('differs'))} refused otherwise",
+        f"{count(matrix.count('not_probed'))} not probed",
+    )
 
 
 def not_probed(matrix: Matrix) -> tuple[tuple[str, int], ...]:
@@ -86,6 +98,13 @@ def control_said(control: Control) -> str:
     if control.state == "green":
         return f"negative control: the proof does not work here, {control.reason}"
     return f"negative control: not run, {control.reason or 'since the matrix was not'}"
+
+
+def control_brief(control: Control) -> str:
+    """The same for a narrow line: whether it was seen, without which twins."""
+    if control.state != "red":
+        return control_said(control)
+    return f"negative control seen: {count(control.turned)} of {count(control.cells)} cells turned red"
 
 
 def expected_said(probe: Probe) -> str:

@@ -11,6 +11,7 @@ from tui.core.text import Glyphs
 from tui.store import Connected, Store
 from tui.widgets.band import Band
 from tui.widgets.lines import Groups
+from tui.widgets.news import proof_news
 
 STALE_TICKS = 3
 """Ticks that may be missed before what is shown counts as old."""
@@ -65,4 +66,5 @@ class Context:
             tally=tally,
             paused=self.store.paused,
             read_only=self.read_only,
+            news=proof_news(self.store, self.monotonic()),
         )

@@ -15,8 +15,9 @@ from tui.core.verdict import ActionName, allowed_actions
 from tui.screens.base import WalkRequested
 from tui.screens.context import Context
 from tui.screens.detail import DetailScreen
+from tui.screens.drift import DriftScreen
 from tui.screens.error_detail import ErrorDetail, ExecutionDetail
-from tui.screens.locks import LocksScreen
+from tui.screens.isolation import ProofScreen
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, Connected, Part
 from tui.theme import Role
@@ -47,8 +48,12 @@ class Dashboard(TitledScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "walk('apply')", "Apply", tooltip=f"Walk through applying the migration; {WALK_TOOLTIP}"),
         Binding("b", "walk('rollback')", "Roll back", tooltip=f"Walk through rolling it back; {WALK_TOOLTIP}"),
-        Binding("v", "app.look_now", "Verify", tooltip="Look at the catalog again now"),
-        Binding("l,4", "locks", "Locks", tooltip="Who holds or waits for locks on the migration's tables"),
+        Binding("v", "app.verify", "Verify", tooltip="Look again now, lint, and try who reaches which rows"),
+        Binding(
+            "i", "isolation", "Isolation", id="isolation", tooltip="Who reaches which rows: tried now, nothing is kept"
+        ),
+        Binding("d", "drift", "Drift", id="drift", tooltip="What has changed since the last recorded run"),
+        Binding("l,4", "app.locks", "Locks", tooltip="Who holds or waits for locks on the migration's tables"),
         Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
         Binding("slash", "filter", "Filter", tooltip="Show only rows whose name holds what you type"),
         Binding("n", "problem(1)", "Next problem", show=False, tooltip="Go to the next row that fails"),
@@ -68,8 +73,10 @@ class Dashboard(TitledScreen):
     FOOTER_ORDER = (
         "walk('apply')",
         "walk('rollback')",
-        "app.look_now",
-        "locks",
+        "app.verify",
+        "isolation",
+        "drift",
+        "app.locks",
         "choose",
         "filter",
         "failing",
@@ -184,10 +191,6 @@ class Dashboard(TitledScreen):
         else:
             self.post_message(WalkRequested(action))
 
-    def action_locks(self) -> None:
-        """Show who holds and who waits for locks."""
-        self.app.push_screen(LocksScreen(self.context))
-
     def action_panel(self, step: int) -> None:
         """Go to the next panel or the one before."""
         self.body.step(step)
@@ -197,6 +200,14 @@ class Dashboard(TitledScreen):
         """Go to a panel: its tab when narrow, its rows in any case."""
         self.body.go(panel)
         self._moved_panel()
+
+    def action_isolation(self) -> None:
+        """Prove who reaches which rows, and show it."""
+        self.app.push_screen(ProofScreen(self.context))
+
+    def action_drift(self) -> None:
+        """Show what has changed since the last recorded run."""
+        self.app.push_screen(DriftScreen(self.context))
 
     def action_sort(self) -> None:
         """Order the checklist otherwise; the marked row stays marked."""
@@ -234,10 +245,10 @@ class Dashboard(TitledScreen):
         if self.filter_input.has_focus:
             self.body.table.narrow(event.value)
 
-    def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
+    async def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
         """A click on a tab."""
         if event.tab == "locks":
-            self.action_locks()
+            await self.run_action("app.locks")
         else:
             self.action_go(event.tab)
 

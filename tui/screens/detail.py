@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from difflib import SequenceMatcher
-from itertools import zip_longest
 from typing import ClassVar
 
 from textual import events
@@ -14,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tui.core.check import Check
 from tui.core.checklist import TableSummary
-from tui.core.text import Glyphs, fit, one_line, visible
+from tui.core.text import Glyphs, one_line, visible
 from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
 from tui.store import Part
@@ -22,14 +18,15 @@ from tui.theme import Role
 from tui.widgets.band import WIDE
 from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of, mark
 from tui.widgets.frame import Frame
-from tui.widgets.lines import Line, Span, Spans, line, width_of, wrap
+from tui.widgets.lines import Line, line, wrap
+from tui.widgets.pair import WHOLE, paired
 from tui.widgets.reader import Reader
 from tui.widgets.table import Column, LineTable, Row
 
 COLUMNS = (Column("", 1), Column("kind", 11), Column("name", 0), Column("state", 10))
+TITLE_LIMIT = 80
 LIST_SHARE = 55
 """Percent of the screen that the list of checks takes at most."""
-_TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 class DetailScreen(TitledScreen):
@@ -156,7 +153,7 @@ class DetailScreen(TitledScreen):
         check = self._checks.get(self.table.key or "")
         if check is None:
             return
-        self.pair_frame.title(f"{check.object} {one_line(bare(check.name), 80)}")
+        self.pair_frame.title(f"{check.object} {one_line(bare(check.name), TITLE_LIMIT)}")
         wide = self.wide
         calm = self._calm
         self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide, calm=calm), from_top=from_top)
@@ -164,45 +161,22 @@ class DetailScreen(TitledScreen):
 
 def pair_text(check: Check) -> str:
     """Both definitions as text to paste."""
-    parts = [f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}"]
-    parts += [f"-- expected\n{check.expected}"] if check.expected else []
+    head = f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}"
+    parts = [f"-- expected\n{check.expected}"] if check.expected else []
     parts += [f"-- live\n{check.actual}"] if check.actual else []
-    return "\n".join(visible(part, newlines=True) for part in parts)
+    # The name stands in a comment: a line break in it would begin a statement of its own where it is pasted.
+    return "\n".join((visible(head), *(visible(part, limit=WHOLE, newlines=True) for part in parts)))
 
 
 def pair_lines(check: Check, cells: int, glyphs: Glyphs, *, beside: bool, calm: bool) -> list[Line]:
     """What a miss means, then both definitions with their difference marked."""
     sign, role = mark(check.outcome, glyphs, calm=calm)
     lines = [line((f"{sign} {OUTCOME_WORDS[check.outcome]}", role))]
+    name = visible(check.name, limit=WHOLE)
+    if name != one_line(name, TITLE_LIMIT):
+        # The frame's title has no room for it.
+        lines += [Line(part) for part in wrap(((name, "text"),), cells)]
     if check.why:
-        lines += [Line(part) for part in wrap(((visible(check.why), "text"),), cells)]
+        lines += [Line(part) for part in wrap(((visible(check.why, limit=WHOLE), "text"),), cells)]
     lines.append(Line())
-    expected, actual = differences(visible(check.expected, newlines=True), visible(check.actual, newlines=True))
-    left = expected or (("nothing", "dim"),)
-    right = actual or (("nothing", "dim"),)
-    if not beside:
-        lines += [line(("expected", "dim")), *(Line(part) for part in wrap(left, cells)), Line()]
-        return [*lines, line(("live", "dim")), *(Line(part) for part in wrap(right, cells))]
-    half = (cells - 3) // 2
-    lines.append(line((fit("expected", half + 3), "dim"), ("live", "dim")))
-    for one, other in zip_longest(wrap(left, half), wrap(right, half), fillvalue=()):
-        lines.append(Line((*one, (" " * (half + 3 - width_of(one)), "text"), *other)))
-    return lines
-
-
-def differences(expected: str, actual: str) -> tuple[Spans, Spans]:
-    """Both texts with the words that differ marked."""
-    if not expected or not actual:
-        return (((expected, "text"),) if expected else (), ((actual, "text"),) if actual else ())
-    left, right = _TOKENS.findall(expected), _TOKENS.findall(actual)
-    mine: list[Span] = []
-    theirs: list[Span] = []
-    for tag, a0, a1, b0, b1 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        role: Role = "text" if tag == "equal" else "changed"
-        mine += _span(left[a0:a1], role)
-        theirs += _span(right[b0:b1], role)
-    return tuple(mine), tuple(theirs)
-
-
-def _span(tokens: Sequence[str], role: Role) -> list[Span]:
-    return [("".join(tokens), role)] if tokens else []
+    return [*lines, *paired(("expected", "live"), (check.expected, check.actual), cells, beside=beside)]

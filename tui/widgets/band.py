@@ -35,7 +35,7 @@ KINDS = (
 @dataclass(frozen=True, slots=True)
 class Band:
     """All that the band is made of. `age` and `look_age` are seconds, None while nothing is stale; `tally` is
-    that of the look's checks, counted once per look.
+    that of the look's checks, counted once per look; `news` says what is known beyond them.
     """
 
     bundle: Bundle
@@ -48,6 +48,7 @@ class Band:
     tally: Groups = ()
     paused: bool = False
     read_only: bool = False
+    news: Groups = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def migration_lines(band: Band, cells: int, glyphs: Glyphs) -> tuple[Line, Line]
         )
     return (
         Line(keep_whole((head.spans(), (bundle,), *_record(band.look.last_run)), cells)),
-        Line(keep_whole(band.tally, cells)),
+        Line(keep_whole(_bad_news_first(band, band.tally), cells)),
     )
 
 
@@ -176,8 +177,7 @@ def narrow_lines(band: Band, cells: int, glyphs: Glyphs) -> tuple[Line]:
     if band.look is None or not isinstance(band.connection, Connected):
         left += _trouble(band)
     else:
-        left.append(((band.bundle.name, "text"),))
-        left += worst_first(band.tally)
+        left += [*_bad_news_first(band, worst_first(band.tally)), ((band.bundle.name, "dim"),)]
     return (Line(keep_whole(left, cells, gap=2)),)
 
 
@@ -202,6 +202,14 @@ def tally(look: Look) -> Groups:
 def worst_first(groups: Sequence[Spans]) -> Groups:
     """A tally for a narrow line: the total, then only kinds that lack something."""
     return (*groups[:1], *(group for group in groups[1:] if group[1][1] != "text"))
+
+
+def _bad_news_first(band: Band, tally: Groups) -> Groups:
+    """The total, what is bad beyond the checks, the kinds that lack something, the other news, the other kinds."""
+    worst = worst_first(tally)
+    bad = [group for group in band.news if group[-1][1].startswith("bad")]
+    news = [group for group in band.news if group not in bad]
+    return (*worst[:1], *bad, *worst[1:], *news, *(group for group in tally if group not in worst))
 
 
 def _share(word: str, held: int, total: int, unproven: int, *, calm: bool) -> Spans:
