@@ -12,7 +12,7 @@ from tests.db.test_applier import library, plan_for, run
 from tests.support import Database, MakeDatabase
 from tui.core.deck import Control, Problem
 from tui.core.locks import LockPicture, LockSession, tree
-from tui.core.run import StatementDone
+from tui.core.run import StatementDone, WaitingForLock
 from tui.db import applier
 from tui.db.session import Session
 from tui.db.target import Target, resolve
@@ -190,3 +190,48 @@ async def test_a_run_of_somebody_else_is_in_the_picture(database: Database, targ
     assert runner is not None
     assert runner.application == "patchdeck apply dana@bastion-2"
     assert runner.since
+
+
+async def test_a_run_that_waits_shows_whom_its_blocker_waits_for(database: Database, target: Target) -> None:
+    root = await connect(database.direct_dsn, "report")
+    middle = await connect(database.direct_dsn, "other tool")
+    pids = (root.info.backend_pid, middle.info.backend_pid)
+    control, seen = Control(), []
+    try:
+        await root.execute("select count(*) from public.open_loans")  # reads both tables
+        await root.execute("select pg_advisory_xact_lock(7)")
+        await middle.execute("select count(*) from public.books")
+        waiting = asyncio.create_task(middle.execute("select pg_advisory_xact_lock(7)"))
+        async for event in applier.run(target, plan_for(database, again=True, patience=20), control):
+            if isinstance(event, WaitingForLock):
+                seen = [one for one in event.blockers if one.pid in pids]
+                if any(one.waits_for for one in seen):
+                    control.cancel()
+        assert [(node.session.pid, node.depth) for node in tree(seen)] == [(pids[0], 0), (pids[1], 1)]
+        assert {(one.pid, one.blocks) for one in seen} == {
+            (pids[0], "public.books"), (pids[0], "public.loans"), (pids[1], "public.books"),
+        }  # fmt: skip
+        await root.rollback()
+        await waiting
+    finally:
+        await asyncio.gather(root.close(), middle.close())
+
+
+async def test_who_only_keeps_the_blocker_waiting_is_shown_as_well(database: Database, target: Target) -> None:
+    root = await connect(database.direct_dsn, "report")
+    middle = await connect(database.direct_dsn, "other tool")
+    control, seen = Control(), []
+    try:
+        await root.execute("select pg_advisory_xact_lock(7)")
+        await middle.execute("select count(*) from public.books")
+        waiting = asyncio.create_task(middle.execute("select pg_advisory_xact_lock(7)"))
+        async for event in applier.run(target, plan_for(database, again=True, patience=20), control):
+            if isinstance(event, WaitingForLock):
+                seen = [(one.application, one.blocks) for one in event.blockers]
+                if len(seen) > 1:
+                    control.cancel()
+        assert sorted(seen) == [("other tool", "public.books"), ("report", "")]
+        await root.rollback()
+        await waiting
+    finally:
+        await asyncio.gather(root.close(), middle.close())

@@ -76,6 +76,9 @@ BLOCKER = Blocker(
     4711, "app", "nightly-job", "idle in transaction", 34.0, "update agents set x = 1", "ShareLock", "public.agents"
 )
 
+BEHIND = replace(BLOCKER, pid=4712, application="other-tool", waits_for=(4711,))
+ROOT_ONLY = replace(BLOCKER, mode="", blocks="")
+
 RunScript = Callable[[Plan, Control], AsyncIterator[Event]]
 
 
@@ -462,6 +465,33 @@ async def test_a_lock_that_is_not_free_names_who_holds_it(size: tuple[int, int])
         await walker.sees("nightly-job", "ShareLock on public.agents", "idle in transaction", "update agents set x = 1")
         freed.set()
         await walker.sees("IT WILL WORK", "2 attempts")
+
+
+async def test_blockers_are_a_tree_and_the_locks_are_a_key_away_while_it_waits() -> None:
+    freed = asyncio.Event()
+
+    async def waits(plan: Plan, control: Control) -> AsyncIterator[Event]:
+        yield Attempt(1)
+        yield WaitingForLock((BEHIND, ROOT_ONLY), 12.0, 0.3)
+        await freed.wait()
+        yield Attempt(2)
+        async for event in works(plan, control):
+            if not isinstance(event, Attempt):
+                yield event
+
+    async with walking(WalkDeck(waits), size=(120, 40)) as walker:
+        await walker.to("Rehearsal")
+        await walker.press("enter")
+        await walker.sees("waits for process 4711", "keeps 1 other of these waiting", "l Locks")
+        lines = screen_text(walker.app).splitlines()
+        root, above = (next(one.index(f"{pid}  ") for one in lines if f"process {pid}  " in one) for pid in (4711, 4712))
+        assert above - root == 2
+        await walker.press("l")
+        await walker.sees("nobody waits for a lock here")
+        await walker.press("escape")
+        await walker.sees("waits for process 4711")
+        freed.set()
+        await walker.sees("IT WILL WORK")
 
 
 async def test_cancelling_asks_the_run_to_stop_and_says_so() -> None:

@@ -112,6 +112,7 @@ class Progress:
         for blocker in blockers:
             who = plain(blocker.application or blocker.user, 60)
             since = f"{plain(blocker.state, 40)}, its transaction is {duration(blocker.age)} old"
-            self._say(
-                f"  process {blocker.pid} ({who}) holds {plain(blocker.blocks, 120)}: {since}: {plain(blocker.query)}"
-            )
+            does = f"holds {plain(blocker.blocks, 120)}" if blocker.blocks else "keeps another of these waiting"
+            if blocker.waits_for:
+                does += f" and waits for process {', '.join(str(pid) for pid in blocker.waits_for)}"
+            self._say(f"  process {blocker.pid} ({who}) {does}: {since}: {plain(blocker.query)}")

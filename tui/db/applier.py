@@ -274,7 +274,8 @@ class _Run:
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, onward) from None
         if error.sqlstate in LOCK_NOT_HAD:
             who = "; ".join(
-                f"process {b.pid} ({b.application or b.user}, {b.state}) on {b.blocks}" for b in blockers[:3]
+                f"process {b.pid} ({b.application or b.user}, {b.state}) on {b.blocks}"
+                for b in [b for b in blockers if b.blocks][:3]
             )
             raise _Ended(
                 Outcome.REFUSED,

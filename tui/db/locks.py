@@ -51,7 +51,7 @@ def lock_commands(locks: Sequence[Lock]) -> list[Command]:
 
 
 async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 0) -> tuple[Blocker, ...]:
-    """The sessions that hold a conflicting lock now; none when the role may not see them or the line is gone."""
+    """The sessions that hold a conflicting lock now, and those that these wait for; none when the line is gone."""
     document = json.dumps(dict(locks))
     try:
         reply = await link.run(query("blockers"), document, str(ignore_pid))
@@ -67,8 +67,9 @@ async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 
             query=one_line(text or "", 500),
             mode=visible(mode or ""),
             blocks=visible(relation or ""),
+            waits_for=tuple(json.loads(waits_for or "[]")),
         )
-        for pid, user, application, state, age, text, mode, relation in reply.rows
+        for pid, user, application, state, age, text, mode, relation, waits_for in reply.rows
     )
 
 

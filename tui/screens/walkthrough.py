@@ -69,6 +69,7 @@ class WalkthroughScreen(DeckScreen):
         Binding("m", "mode", "Mode", tooltip="Another way back: lock, restore, restore-closed"),
         Binding("x", "skip", "Skip rehearsal", tooltip="Go on without knowing whether it works here"),
         Binding("c", "cancel", "Cancel", tooltip="Stop the run and roll everything back"),
+        Binding("l", "locks", "Locks", tooltip="Who is in the way; a session can be ended there, the run goes on"),
         Binding("y", "copy", "Copy path", tooltip="Copy the path of the report"),
         Binding(
             "escape", "leave", "Leave", tooltip="Back to the dashboard; a run that is going on is asked about first"
@@ -78,6 +79,7 @@ class WalkthroughScreen(DeckScreen):
         "rehearse",
         "screen.confirm",
         "cancel",
+        "locks",
         "next",
         "previous",
         "screen.previous",
@@ -246,6 +248,8 @@ class WalkthroughScreen(DeckScreen):
             return not self._typing and not self.step.offers("rehearse")
         if action == "previous":
             return self._at > 0 and self.walk.live is None
+        if action == "locks":
+            return self.walk.live is not None
         return True
 
     @property
@@ -253,6 +257,10 @@ class WalkthroughScreen(DeckScreen):
         return self._box.input.has_focus
 
     # What keys do
+
+    async def action_locks(self) -> None:
+        """Show who is in the way; the run goes on beneath."""
+        await self.run_action("app.locks")
 
     def action_next(self) -> None:
         """Go on, or say why not; from the last step go back to the dashboard."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.core.aftermath import counted
 from tui.core.check import Check
+from tui.core.locks import Node, tree
 from tui.core.report import label
 from tui.core.run import Blocker, Failure, Finished, Outcome, Phase, Plan, RunState
 from tui.core.statements import title
@@ -79,19 +82,29 @@ def waiting_lines(plan: Plan, state: RunState, cells: int, glyphs: Glyphs) -> li
     waited = f"waited {int(state.waited)} s of {int(plan.patience)} s, next try in {state.retry_in:.1f} s"
     lines = behind(((f"{glyphs.wait} a lock is not free: ", "warn!"),), waited, cells)
     lines += paragraph("Everything was let go meanwhile: nobody waits for us.", cells, "dim", indent=2)
-    for blocker in state.blockers:
-        lines += [Line(), *_blocker(blocker, cells)]
+    for node in tree(state.blockers):
+        held = [blocker for blocker in state.blockers if blocker.pid == node.session.pid and blocker.blocks]
+        lines += [Line(), *_blocker(node, held, cells)]
     return lines
 
 
-def _blocker(blocker: Blocker, cells: int) -> list[Line]:
+def _blocker(node: Node[Blocker], held: Sequence[Blocker], cells: int) -> list[Line]:
+    """A session, what it holds of what we want, and whom it waits for, below whom it then stands."""
+    blocker, indent = node.session, 2 * min(node.depth, 4)
     who = one_line(blocker.application or "no application name", 60)
     since = f"{one_line(blocker.state, 40)}, its transaction began {duration(int(blocker.age))} ago"
-    held = f"{one_line(blocker.mode, 40)} on {one_line(blocker.blocks, 120)}"
-    lines = behind(((f"  process {blocker.pid}  ", "strong"),), f"{who}, user {one_line(blocker.user, 60)}", cells)
-    lines += paragraph(held, cells, "warn", indent=4)
-    lines += paragraph(since, cells, indent=4)
-    return lines + paragraph(one_line(blocker.query, 300) or "no query", cells, "dim", indent=4)
+    head = " " * indent + f"  process {blocker.pid or 'prepared transaction'}  "
+    lines = behind(((head, "strong"),), f"{who}, user {one_line(blocker.user, 60)}", cells)
+    for one in held:
+        what = f"{one_line(one.mode, 40)} on {one_line(one.blocks, 120)}"
+        lines += paragraph(what, cells, "warn", indent=indent + 4)
+    if blocker.waits_for:
+        waits = f"waits for process {', '.join(str(pid) for pid in blocker.waits_for)}"
+        lines += paragraph(waits, cells, "warn", indent=indent + 4)
+    elif node.behind:
+        lines += paragraph(f"keeps {counted(node.behind, 'other')} of these waiting", cells, "warn", indent=indent + 4)
+    lines += paragraph(since, cells, indent=indent + 4)
+    return lines + paragraph(one_line(blocker.query, 300) or "no query", cells, "dim", indent=indent + 4)
 
 
 def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
