@@ -564,13 +564,13 @@ def test_the_catalog_read_is_cheap(make_database: MakeDatabase, bundle: Bundle, 
     database = make_database("applied")
     with psycopg.connect(database.direct_dsn, cursor_factory=psycopg.RawCursor) as connection:
         connection.execute("set local search_path = ''")
-        times = []
-        for _ in range(6):
-            explained = "explain (analyze, timing off, summary, format json) " + query("catalog")
+        explained = "explain (analyze, buffers, timing off, format json) " + query("catalog")
+        for _ in range(2):
+            # The second time the catalogs' own caches are warm, as they are for a look every few seconds.
             (plan,) = connection.execute(explained.encode(), (_asked(bundle),)).fetchone() or ([],)
-            times.append(plan[0]["Execution Time"] + plan[0]["Planning Time"])
+        blocks = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
         size = len(_value(connection, query("catalog"), _asked(bundle)))
-    assert min(times) < 60, f"{times} ms on {cluster.id}"
+    assert blocks < 6_000, f"{blocks} blocks on {cluster.id}"
     assert size < 80_000
     assert plan[0]["Plan"]["Total Cost"] < 100_000, "above jit_above_cost the server would compile the query every time"
 

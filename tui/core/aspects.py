@@ -31,6 +31,7 @@ _MEANING = {
 _UNEXPECTED = {
     "column": "nobody expected this column: the table is not the one the patch makes",
     "policy": "permissive policies are OR-ed: this one opens rows the others close",
+    "constraint": "rows that the app takes for possible are refused",
     "trigger": "code nobody expected runs on every write it fires for",
     "rule": "a rewrite rule makes another statement of the app's, or none",
     "grant": "a right nobody expected: the policies alone stand between this role and the rows",

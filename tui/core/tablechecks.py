@@ -79,6 +79,7 @@ def table_checks(expected: ExpectedTable, live: Table | None, twins: Twins, owne
     yield from judge.columns()
     for constraint in expected.constraints:
         yield judge.constraint(constraint)
+    yield from judge.extra_constraints()
     for index in expected.indexes:
         yield judge.index(index)
     yield judge.rls()
@@ -219,6 +220,12 @@ class _TableJudge:
             yield self._trigger(trigger)
         for extra in _unexpected(self._live.triggers if self._live else (), self._expected.triggers):
             yield self._subject("trigger", extra.name).unexpected(trigger_text(extra))
+
+    def extra_constraints(self) -> Iterator[Check]:
+        """Of a table the patch creates, each constraint nobody expected; older tables have their own."""
+        if self._live is not None and self._expected.origin == "created":
+            for extra in _unexpected(self._live.constraints, self._expected.constraints):
+                yield self._subject("constraint", extra.name).unexpected(extra.definition)
 
     def rules(self) -> Iterator[Check]:
         """Each rewrite rule: a bundle expects none."""
