@@ -232,6 +232,26 @@ def history(options: Options, as_json: bool) -> int:
 
 
 @cli.command()
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report to FILE, readable by you only, instead of standard output.",
+)
+@click.pass_obj
+def report(options: Options, run: str, form: Literal["markdown", "json"], output: Path | None) -> int:
+    """What a run did, for a ticket: made from what the database recorded of it.
+
+    RUN is a run's id as `history --json` has it, or how it begins; without one it is the newest run.
+    """
+    from tui.commands.report import report as make
+
+    return make(options, run=run, form=form, output=output)
+
+
+@cli.command()
 @click.option(
     "--state",
     type=click.Choice(["legacy", "applied", "broken"]),

@@ -53,6 +53,15 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in the place of the one that may lie there. Raises OSError."""
+    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        if path.is_file():
+            os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+
+
 def _filename(name: str) -> str:
     """A bundle's name as a part of a file's name: it is text from outside."""
     return "".join(character if character.isalnum() or character in "-_" else "-" for character in name)[:60]

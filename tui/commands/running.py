@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from tui.commands import documents, words
 from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
+from tui.commands.report import keep, report_of
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
 from tui.core.deck import Control, Problem
+from tui.core.report import Report
 from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance, plan_of
 from tui.exits import Exit, Stop
 from tui.identity import client_host, operator
@@ -60,19 +62,21 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
     plan = replace(planned(session.bundle), operator=operator(), client_host=client_host())
     file = MigrationFile(plan, out) if plan.record_supabase else None
 
-    async def question(session: Session) -> tuple[Plan, RunState, Finished]:
+    async def question(session: Session) -> tuple[Plan, RunState, Finished, Report | None]:
         # A wrong confirmation is refused before anything is sent, by the engine.
         named = plan.rehearse or plan.confirmed == session.destination.database
         if named:
             with suppress(Problem):  # the run meets it too, and ends with the words for it
                 await session.sign_in()
         whole = replace(plan, restore=(await session.preview(plan)).restore) if plan.restores and named else plan
-        return whole, *await _follow(session, whole, out)
+        state, end = await _follow(session, whole, out)
+        return whole, state, end, await report_of(session, whole, state, end)
 
-    plan, state, end = ask(session, question)
+    plan, state, end, made = ask(session, question)
     kept = file.keep(end) if file is not None else None
+    report = keep(made, out) if made is not None else None
     if as_json:
-        out.json({**documents.run(session, plan, state, end), "migration_file": kept})
+        out.json({**documents.run(session, plan, state, end), "migration_file": kept, "report": report})
     else:
         words.ending(out, plan, state, end)
     return _exit_code(state, end)

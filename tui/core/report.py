@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from tui.core.catalog import Catalog
 from tui.core.check import Check
 from tui.core.deck import Destination
 from tui.core.look import Look, RunRecord, Server
@@ -24,7 +25,8 @@ class Report:
     """Everything a report is made of. `at` is when the run ended, `before` and `after` are looks around it (None when
     the database could not be looked at), `verified` the checks on the committed state.
 
-    `rehearsal` is "worked", "skipped" or "" when the run was a rehearsal itself.
+    `rehearsal` is "worked", "skipped" or "" when the run was a rehearsal itself. A report made from the ledger alone
+    has the run's own row in `ledger` and the catalog it left in `result`.
     """
 
     plan: Plan
@@ -37,6 +39,19 @@ class Report:
     verified: tuple[Check, ...] = ()
     counts: tuple[Count, ...] = ()
     rehearsal: str = ""
+    ledger: RunRecord | None = None
+    result: Catalog | None = None
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """The catalog after the run, or the latest known."""
+        look = self.after or self.before
+        return look.catalog if look else self.result
+
+    @property
+    def total(self) -> int:
+        """How many statements there were to run."""
+        return self.run.total or len(self.plan.statements)
 
     @property
     def server(self) -> Server | None:
@@ -47,6 +62,8 @@ class Report:
     @property
     def record(self) -> RunRecord | None:
         """The ledger's row of this run, None when it left none."""
+        if self.ledger is not None:
+            return self.ledger
         known = {run.run_id for run in self.before.runs} if self.before else set()
         new = self.after.last_run if self.after and self.end.outcome is Outcome.COMMITTED and self.end.ran else None
         return new if new and new.run_id not in known else None

@@ -48,7 +48,7 @@ def document(report: Report) -> dict[str, Any]:
         "kept_back": _losses(plan.restore.withheld) if plan.restore else None,
         "rehearsal": report.rehearsal or None,
         "statements": {
-            "total": len(plan.statements),
+            "total": report.total,
             "done": run.done,
             "failed": int(run.failure is not None and run.failure.index is not None),
         },

@@ -50,14 +50,16 @@ def _facts(report: Report) -> list[str]:
     ]
     if server is not None:
         rows += [("server", cell(f"PostgreSQL {server.version}, {route(server)}, {tls(server)}"))]
+    elif record is not None:
+        rows += [("server", cell(f"PostgreSQL {record.server_version}"))]
     if record is not None:
         rows += [("began", _moment(record.started_at)), ("run", code(record.run_id))]
     rows += [
         ("ended", _moment(report.at)),
         ("file", cell(f"{plan.files} of {plan.bundle.name} {plan.bundle.version}")),
         ("patch SHA-256", code(plan.bundle.checksum)),
-        ("statements", f"{count(report.run.done)} of {count(len(plan.statements))}"),
-        ("took", f"{duration(report.end.seconds)}, {count(report.end.round_trips)} round trips"),
+        ("statements", f"{count(report.run.done)} of {count(report.total)}"),
+        ("took", duration(report.end.seconds) + _round_trips(report.end)),
         ("locks held", duration(report.end.lock_seconds) + _locks(report.end)),
     ]
     if report.run.attempts > 1:
@@ -65,6 +67,10 @@ def _facts(report: Report) -> list[str]:
         rows.append(("attempts", waited))
     rows += [("rehearsal", report.rehearsal)] if report.rehearsal else []
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
+
+
+def _round_trips(end: Finished) -> str:
+    return f", {count(end.round_trips)} round trips" if end.round_trips else ""
 
 
 def _locks(end: Finished) -> str:
@@ -191,8 +197,7 @@ def _left_to_do(report: Report) -> list[str]:
 def _way_back(report: Report) -> list[str]:
     if report.plan.action != "apply" or report.end.outcome not in (Outcome.COMMITTED, Outcome.UNKNOWN):
         return []
-    look = report.after or report.before
-    said = aftermath(report.plan.bundle, look.catalog if look else None).sentences()
+    said = aftermath(report.plan.bundle, report.catalog).sentences()
     return [
         "## The way back",
         "",

@@ -9,6 +9,7 @@ import msgspec
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.look import RunRecord
+from tui.core.report_ledger import LedgerRow
 from tui.core.safety import Key
 from tui.db.pipeline import Command, Reply
 from tui.db.queries import query
@@ -61,6 +62,22 @@ def record_commands(bundle: Bundle) -> list[Command]:
         Command(query("recorded")),
         Command("select current_setting('patchdeck.recorded')"),
     ]
+
+
+def find_commands(bundle: Bundle, run: str) -> list[Command]:
+    """Finds the newest runs of `bundle` whose id begins with `run`, in an open transaction; for `read_found`."""
+    return [
+        Command("select set_config('patchdeck.bundle', $1, true), set_config('patchdeck.run', $2, true)",
+                (bundle.name, run)),
+        Command(query("ledger_run")),
+        Command("select current_setting('patchdeck.found')"),
+    ]  # fmt: skip
+
+
+def read_found(replies: Sequence[Reply]) -> tuple[LedgerRow, ...]:
+    """The replies of `find_commands`, typed: newest first, at most two; none where there is no ledger."""
+    document = replies[-1].value
+    return msgspec.json.decode(document, type=tuple[LedgerRow, ...]) if document else ()
 
 
 def read_records(replies: Sequence[Reply]) -> Records:

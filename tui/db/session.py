@@ -18,6 +18,7 @@ from tui.core.panels import Panels
 from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof import Proof
+from tui.core.report_ledger import LedgerRow
 from tui.core.run import Event, Plan
 from tui.core.safety import Finding, judge, scope, unproven
 from tui.core.safety import to_checks as safety_checks
@@ -146,6 +147,12 @@ class Session:
             same_version=last.server_number == look.server.version,
             changes=changes_since(last.surface_after, look.catalog),
         )
+
+    async def find_runs(self, run: str) -> tuple[LedgerRow, ...]:
+        """The newest committed runs of the bundle whose id begins with `run`, at most two. Raises Problem."""
+        async with self._look_busy:
+            await self._looks.open()
+            return await self._observer.find(self._looks, run)
 
     async def prove(self, layers: Collection[Layer]) -> Proof:
         """Run the safety lint and the isolation matrix, those of them that `layers` asks for. Raises Problem.

@@ -10,9 +10,10 @@ from tui.core.catalog import Catalog
 from tui.core.checklist import compare
 from tui.core.look import Look, PoolerMode, Server
 from tui.core.preflight import Facts, decode_facts, facts_request
+from tui.core.report_ledger import LedgerRow
 from tui.core.surface import digest
 from tui.core.verdict import judge
-from tui.db.ledger import Records, read_records, record_commands
+from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
@@ -82,6 +83,11 @@ class Observer:
         """What the ledger recorded of this bundle. Raises Problem."""
         commands = [Command("begin read only"), set_local(LOOK_LIMITS), *record_commands(self._bundle)]
         return read_records((await self._batch(link, [*commands, Command("rollback")]))[:-1])
+
+    async def find(self, link: Link, run: str) -> tuple[LedgerRow, ...]:
+        """The newest committed runs whose id begins with `run`, at most two. Raises Problem."""
+        commands = [Command("begin read only"), set_local(LOOK_LIMITS), *find_commands(self._bundle, run)]
+        return read_found((await self._batch(link, [*commands, Command("rollback")]))[:-1])
 
     async def _recorded(self, link: Link, server: ServerFacts) -> Twin | None:
         """The catalog an apply of this very bundle recorded on this server version: it passed every check then."""
