@@ -116,7 +116,7 @@ async def test_killed(
     cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, journals: Path, job: Job, step: int
 ) -> None:
     """SIGKILL at every chunk of the client, and at some of the server's."""
-    step = step if route == "direct" else 4
+    step = step if route == "direct" else 6
     async with stage(make_database, library(), job, f"{cluster.id} {route}", journals) as made:
         struck = 0
         for number in range(1, 15, step):

@@ -53,7 +53,7 @@ def nth(number: int) -> Moment:
     return moment
 
 
-@pytest.mark.parametrize(("job", "step"), [("apply", 1), ("rehearse", 7), ("lock", 3)])
+@pytest.mark.parametrize(("job", "step"), [("apply", 1), ("rehearse", 7), ("lock", 3), ("restore", 5)])
 async def test_cancel_at_every_event(
     cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path, job: Job, step: int
 ) -> None:

@@ -72,7 +72,7 @@ def spread(total: int, step: int) -> list[int]:
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
 @pytest.mark.parametrize("route", ["direct"])
-@pytest.mark.parametrize(("job", "step"), [("apply", 1), ("rehearse", 6), ("lock", 2)])
+@pytest.mark.parametrize(("job", "step"), [("apply", 1), ("rehearse", 8), ("lock", 2), ("restore", 20)])
 async def test_at_every_statement(
     cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path, job: Job, step: int
 ) -> None:
@@ -106,6 +106,7 @@ read-only, internal error, and our own code for somebody else's run."""
 
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
 @pytest.mark.parametrize("job", ["apply", "lock"])
 async def test_errors_that_mean_something_else_to_us(
     cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path, job: Job
@@ -177,6 +178,7 @@ async def deadlock(made: Stage, campaign: Campaign, bystander: Connection, *, ou
 
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
 @pytest.mark.parametrize("job", ["apply", "rehearse", "lock"])
 async def test_a_database_that_takes_no_writes(
     cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path, job: Job
