@@ -484,8 +484,8 @@ async def test_blockers_are_a_tree_and_the_locks_are_a_key_away_while_it_waits()
         await walker.press("enter")
         await walker.sees("waits for process 4711", "keeps 1 other of these waiting", "l Locks")
         lines = screen_text(walker.app).splitlines()
-        root, above = (next(one.index(f"{pid}  ") for one in lines if f"process {pid}  " in one) for pid in (4711, 4712))
-        assert above - root == 2
+        top, above = (next(one.index(f"{pid}  ") for one in lines if f"process {pid}  " in one) for pid in (4711, 4712))
+        assert above - top == 2
         await walker.press("l")
         await walker.sees("nobody waits for a lock here")
         await walker.press("escape")
