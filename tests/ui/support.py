@@ -324,6 +324,8 @@ class ScriptedDeck:
             PreflightCheck("server version", "pass", "17.4 is supported"),
         )
         self.preview_now = Preview(())
+        self.proof_now = Proof((), None, (), NOON)
+        self.drift_now: Drift | None = Drift("r1", "apply", "", "dana", NOON.isoformat(), True, ())
         self.events: Iterable[Event] = ()
         self.plans: list[Plan] = []
         self.locks_now = LockPicture(())
@@ -372,11 +374,11 @@ class ScriptedDeck:
 
     async def prove(self, layers: Collection[Layer]) -> Proof:
         await self._question("prove")
-        return Proof((), None, (), self.look_now.taken_at)
+        return self.proof_now
 
     async def drift(self) -> Drift | None:
         await self._question("drift")
-        return None
+        return self.drift_now
 
     async def locks(self) -> LockPicture:
         await self._question("locks")

@@ -46,10 +46,8 @@ def drift_said(drift: Drift | None) -> str:
         return "No run is recorded in this database: there is nothing to compare it with."
     if not drift.changes:
         return "Nothing has changed since that run."
-    objects = "1 object has" if len(drift.changes) == 1 else f"{len(drift.changes)} objects have"
+    one = len(drift.changes) == 1
     if drift.same_version:
-        return f"{objects} changed since that run."
-    return (
-        f"{objects} another definition than that run recorded, but the server was upgraded since: "
-        "it may word the same differently."
-    )
+        return f"{'1 object has' if one else f'{len(drift.changes)} objects have'} changed since that run."
+    differ = "1 object differs" if one else f"{len(drift.changes)} objects differ"
+    return f"{differ} from the record, but the server was upgraded since and may word the same otherwise."

@@ -67,4 +67,5 @@ class Context:
             paused=self.store.paused,
             read_only=self.read_only,
             news=proof_news(self.store, self.monotonic()),
+            brief_news=proof_news(self.store, self.monotonic(), brief=True),
         )

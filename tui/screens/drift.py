@@ -18,7 +18,7 @@ from tui.store import Part
 from tui.theme import Role
 from tui.widgets.band import WIDE
 from tui.widgets.frame import Frame
-from tui.widgets.lines import Groups, Line, Lines, Span, keep_whole, line, wrap
+from tui.widgets.lines import Line, Lines, Span, clip, line, wrap
 from tui.widgets.pair import paired
 from tui.widgets.reader import Reader
 from tui.widgets.table import Column, LineTable, Row
@@ -116,13 +116,13 @@ class DriftScreen(TitledScreen):
             "drifted": (f"{self.glyphs.bad} DRIFTED {number}", "bad!"),
             "not_proven": (f"{self.glyphs.warn} NOT PROVEN", "warn!"),
         }
-        head: Groups = ((signs[drift_state(drift)],), ((drift_said(drift), "text"),))
+        head = Line(clip((signs[drift_state(drift)], ("   ", "text"), (drift_said(drift), "text")), cells))
         if drift is None:
-            return Line(keep_whole(head, cells)), Line()
+            return head, Line()
         run = drift.action if drift.action == "apply" else f"{drift.action} ({drift.mode})"
         when = drift.finished_at.replace("T", " ")[:16]
         said = f"recorded by {run} of {one_line(drift.operator, 40) or 'somebody'}, {one_line(when, 30)} UTC"
-        return Line(keep_whole(head, cells)), line(*wrap(((said, "dim"),), cells)[0])
+        return head, line(*wrap(((said, "dim"),), cells)[0])
 
     def _row(self, change: Change) -> Row:
         role = ROLES.get(change.kind, "text")

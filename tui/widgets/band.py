@@ -35,7 +35,8 @@ KINDS = (
 @dataclass(frozen=True, slots=True)
 class Band:
     """All that the band is made of. `age` and `look_age` are seconds, None while nothing is stale; `tally` is
-    that of the look's checks, counted once per look; `news` says what is known beyond them.
+    that of the look's checks, counted once per look; `news` says what is known beyond them, `brief_news` for a narrow
+    line.
     """
 
     bundle: Bundle
@@ -49,6 +50,7 @@ class Band:
     paused: bool = False
     read_only: bool = False
     news: Groups = ()
+    brief_news: Groups = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def migration_lines(band: Band, cells: int, glyphs: Glyphs) -> tuple[Line, Line]
         )
     return (
         Line(keep_whole((head.spans(), (bundle,), *_record(band.look.last_run)), cells)),
-        Line(keep_whole(_bad_news_first(band, band.tally), cells)),
+        Line(keep_whole(_bad_news_first(band.news, band.tally), cells)),
     )
 
 
@@ -177,7 +179,7 @@ def narrow_lines(band: Band, cells: int, glyphs: Glyphs) -> tuple[Line]:
     if band.look is None or not isinstance(band.connection, Connected):
         left += _trouble(band)
     else:
-        left += [*_bad_news_first(band, worst_first(band.tally)), ((band.bundle.name, "dim"),)]
+        left += [*_bad_news_first(band.brief_news, worst_first(band.tally)), ((band.bundle.name, "dim"),)]
     return (Line(keep_whole(left, cells, gap=2)),)
 
 
@@ -204,12 +206,12 @@ def worst_first(groups: Sequence[Spans]) -> Groups:
     return (*groups[:1], *(group for group in groups[1:] if group[1][1] != "text"))
 
 
-def _bad_news_first(band: Band, tally: Groups) -> Groups:
+def _bad_news_first(news: Groups, tally: Groups) -> Groups:
     """The total, what is bad beyond the checks, the kinds that lack something, the other news, the other kinds."""
     worst = worst_first(tally)
-    bad = [group for group in band.news if group[-1][1].startswith("bad")]
-    news = [group for group in band.news if group not in bad]
-    return (*worst[:1], *bad, *worst[1:], *news, *(group for group in tally if group not in worst))
+    bad = [group for group in news if group[-1][1].startswith("bad")]
+    good = sorted((group for group in news if group not in bad), key=lambda group: group[-1][1] != "warn")
+    return (*worst[:1], *bad, *worst[1:], *good, *(group for group in tally if group not in worst))
 
 
 def _share(word: str, held: int, total: int, unproven: int, *, calm: bool) -> Spans:

@@ -13,9 +13,9 @@ from tui.widgets.lines import Groups, Span, Spans
 MINUTE = 60.0
 
 
-def proof_news(store: Store, now: float) -> Groups:
-    """Drift, isolation and findings as groups, as far as anything is known of them."""
-    return (*_drift(store), *_isolation(store.proving, now), *_safety(store.proving))
+def proof_news(store: Store, now: float, *, brief: bool = False) -> Groups:
+    """Drift, isolation and findings as groups, as far as anything is known of them; `brief` for a narrow line."""
+    return (*_drift(store), *_isolation(store.proving, now, brief=brief), *_safety(store.proving))
 
 
 def old(seconds: float) -> str:
@@ -36,7 +36,7 @@ def _drift(store: Store) -> Groups:
     return (_group("drift", *said[state]),)
 
 
-def _isolation(proving: Proving, now: float) -> Groups:
+def _isolation(proving: Proving, now: float, *, brief: bool) -> Groups:
     if proving.running:
         return (_group("isolation", "proving", "live"),)
     if proving.trouble is not None:
@@ -46,18 +46,24 @@ def _isolation(proving: Proving, now: float) -> Groups:
         return ()
     if proving.outdated:
         return (_group("isolation", "proven before the last change", "warn"),)
-    return (_group("isolation", *_result(matrix, old(now - proving.at))),)
+    return (_group("isolation", *_result(matrix, old(now - proving.at), brief=brief)),)
 
 
-def _result(matrix: Matrix, when: str) -> tuple[str, Role]:
+def _result(matrix: Matrix, when: str, *, brief: bool) -> tuple[str, Role]:
     match matrix.state:
         case "passed":
-            return f"proven {when}, 0 leaks in {count(len(matrix.cells()))}", "text"
+            return f"{when}, 0 leaks" if brief else f"proven {when}, 0 leaks in {count(len(matrix.cells()))}", "text"
         case "not_proven":
             return "not proven", "warn"
     leaks = matrix.count("leak")
     failures = len(matrix.failures())
-    what = f"{count(leaks)} leaks" if leaks else f"{count(failures)} wrong" if failures else "control not seen"
+    what = (
+        f"{count(leaks)} leak{'' if leaks == 1 else 's'}"
+        if leaks
+        else f"{count(failures)} wrong"
+        if failures
+        else "control not seen"
+    )
     return f"{what}, {when}", "bad"
 
 

@@ -30,7 +30,7 @@ LABEL = 9
 def matrix_summary(proving: Proving, now: float, cells: int, glyphs: Glyphs) -> tuple[Line, Line]:
     """Whether the isolation is proven, since when, by how much; then the control, or the reason why not."""
     matrix = proving.proof.matrix if proving.proof else None
-    if matrix is None:
+    if matrix is None or proving.trouble is not None:
         return _unmade(proving, cells, glyphs)
     sign: dict[str, Span] = {
         "passed": (f"{glyphs.ok} PROVEN", "ok!"),
@@ -52,7 +52,7 @@ def matrix_summary(proving: Proving, now: float, cells: int, glyphs: Glyphs) -> 
 
 def findings_summary(proving: Proving, now: float, cells: int, glyphs: Glyphs) -> tuple[Line, Line]:
     """How many findings there are, and whether those that are new can be told."""
-    if proving.proof is None:
+    if proving.proof is None or proving.trouble is not None:
         return _unmade(proving, cells, glyphs)
     findings = proving.proof.findings
     failing = [finding for finding in findings if finding.fails]
@@ -121,15 +121,14 @@ def _unmade(proving: Proving, cells: int, glyphs: Glyphs) -> tuple[Line, Line]:
         return line((f"{glyphs.wait} proving", "live!")), line(("in one transaction that is rolled back", "dim"))
     if trouble is None:
         return line((f"{glyphs.wait} not tried yet", "dim")), Line()
-    first = line((f"{glyphs.warn} NOT PROVEN", "warn!"))
+    word = "NOT PROVEN" if proving.proof is None else "NOT PROVEN AGAIN   what is below is old"
+    first = line((f"{glyphs.warn} {word}", "warn!"))
     return first, line(*wrap(((f"{trouble.text}  {trouble.hint}", "warn"),), cells)[0])
 
 
 def _when(proving: Proving, now: float, glyphs: Glyphs) -> Groups:
     if proving.running:
         return (((f"{glyphs.wait} proving again", "live"),),)
-    if proving.trouble is not None:
-        return (((f"{glyphs.warn} not proven again: {proving.trouble.text}", "warn"),),)
     if proving.outdated:
         return (((f"{glyphs.warn} before the last change", "warn"),),)
     return (((old(now - proving.at), "dim"),),)
