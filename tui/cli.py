@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
 MODES = ("lock", "restore", "restore-closed")
+DOCUMENTED = (
+    "status", "verify", "plan", "rehearse", "apply", "rollback", "isolation", "drift", "history", "report", "doctor",
+)  # fmt: skip
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
@@ -229,6 +232,18 @@ def history(options: Options, as_json: bool) -> int:
     from tui.commands.looking import history as run
 
     return run(options, as_json=as_json)
+
+
+@cli.command()
+@click.argument("command", type=click.Choice(DOCUMENTED))
+@click.pass_obj
+def schema(options: Options, command: str) -> int:
+    """The JSON Schema of what COMMAND writes with --json (verify, report: with --format json)."""
+    from tui.commands.shapes import schema as published
+    from tui.output import Output
+
+    Output(ascii_only=options.ascii).json(published(command))
+    return 0
 
 
 @cli.command()

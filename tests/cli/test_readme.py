@@ -49,7 +49,7 @@ def test_the_commands_for_a_real_project_work_in_their_order(make_database: Make
         done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path, env=secret)
         assert done.code == int(wanted[1] if wanted else 0), (line, done)
         ran.append(arguments[0])
-    assert ran[-1] == "rollback"
+    assert {"apply", "rollback", "schema"} <= set(ran)
     assert (tmp_path / "patchdeck.xml").read_text(encoding="utf-8").startswith("<?xml")
 
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import Any
 
+from tui.commands import shapes
 from tui.core.bundle import Bundle
 from tui.core.check import Check
 from tui.core.deck import Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
-from tui.core.report import KINDS
 from tui.core.restore import Loss, Restore
 from tui.core.restore_words import meaning
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
+from tui.core.surface import Change, ChangeKind
 from tui.core.verdict import Verdict
 
-Document = dict[str, Any]
+OUTCOMES: dict[Outcome, shapes.RunOutcome] = {
+    Outcome.REHEARSED: "rehearsed",
+    Outcome.COMMITTED: "committed",
+    Outcome.ROLLED_BACK: "rolled_back",
+    Outcome.REFUSED: "refused",
+    Outcome.UNKNOWN: "unknown",
+}
 
 
-def target(destination: Destination, server: Server | None = None) -> Document:
-    """`target`: where it goes and, once it was reached, what was found there."""
-    place = {
+def place(destination: Destination) -> shapes.Place:
+    """`target` of what may not have been reached: where it goes."""
+    return {
         "name": destination.name,
         "environment": destination.environment,
         "host": destination.host,
@@ -33,10 +39,12 @@ def target(destination: Destination, server: Server | None = None) -> Document:
         "user": destination.user,
         "read_only": destination.read_only,
     }
-    if server is None:
-        return place
+
+
+def target(destination: Destination, server: Server) -> shapes.Target:
+    """`target`: where it goes, and what was found there."""
     return {
-        **place,
+        **place(destination),
         "database": server.database,
         "user": server.user,
         "pooled": server.pooled,
@@ -48,12 +56,12 @@ def target(destination: Destination, server: Server | None = None) -> Document:
     }
 
 
-def bundle(loaded: Bundle) -> Document:
+def bundle(loaded: Bundle) -> shapes.Bundle:
     """`bundle`: what is being judged or run."""
     return {"name": loaded.name, "version": loaded.version, "checksum": loaded.checksum}
 
 
-def run_record(record: RunRecord) -> Document:
+def run_record(record: RunRecord) -> shapes.Run:
     """One row of the ledger."""
     return {
         "run_id": record.run_id,
@@ -74,7 +82,7 @@ def run_record(record: RunRecord) -> Document:
     }
 
 
-def _verdict(verdict: Verdict) -> Document:
+def _verdict(verdict: Verdict) -> shapes.Verdict:
     return {
         "verdict": verdict.state,
         "healthy": verdict.healthy,
@@ -89,7 +97,7 @@ def _verdict(verdict: Verdict) -> Document:
     }
 
 
-def status(deck: Deck, look: Look) -> Document:
+def status(deck: Deck, look: Look) -> shapes.Status:
     """`status --json`."""
     return {
         "target": target(deck.destination, look.server),
@@ -99,7 +107,7 @@ def status(deck: Deck, look: Look) -> Document:
     }
 
 
-def check(judged: Check) -> Document:
+def check(judged: Check) -> shapes.Check:
     """One check, its keys in the contract's order."""
     return {
         "layer": judged.layer,
@@ -113,7 +121,7 @@ def check(judged: Check) -> Document:
     }
 
 
-def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
+def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> shapes.Plan:
     """`plan --json`: what would become of each object, with the place of the statement that does it."""
     lines = [statement.line for statement in wanted.statements]
     return {
@@ -144,10 +152,10 @@ def plan(deck: Deck, look: Look, wanted: Plan, preview: Preview) -> Document:
     }
 
 
-def _restore(found: Restore | None) -> Document:
+def _restore(found: Restore | None) -> shapes.Restore:
     """What a restore can not put back, and what it keeps back on purpose; null for what restores nothing."""
 
-    def listed(losses: Iterable[Loss]) -> list[Document]:
+    def listed(losses: Iterable[Loss]) -> list[shapes.Loss]:
         return [{"object": loss.object, "reason": loss.reason} for loss in losses]
 
     return {
@@ -157,17 +165,17 @@ def _restore(found: Restore | None) -> Document:
     }
 
 
-def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
+def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> shapes.RunResult:
     """`rehearse`, `apply`, `rollback --json`. What was rolled back again was not created: its lists are empty then."""
     failure = state.failure
     changes = () if end.outcome in (Outcome.ROLLED_BACK, Outcome.REFUSED) else state.changes
     return {
-        "target": target(deck.destination),
+        "target": place(deck.destination),
         "bundle": bundle(deck.bundle),
         "action": "rehearse" if wanted.rehearse else wanted.action,
         "mode": wanted.mode if wanted.action == "rollback" else None,
         **_restore(wanted.restore),
-        "outcome": end.outcome.value,
+        "outcome": OUTCOMES[end.outcome],
         "message": end.reason,
         "state": end.state,
         "next_step": end.next_step,
@@ -177,7 +185,10 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
             "failed": int(failure is not None and failure.index is not None),
         },
         "failed_statement": _failure(failure) if failure else None,
-        **{kind: [change.object for change in changes if change.kind == kind] for kind in KINDS},
+        "created": _objects(changes, "created"),
+        "altered": _objects(changes, "altered"),
+        "dropped": _objects(changes, "dropped"),
+        "unchanged": _objects(changes, "unchanged"),
         "failed_checks": [check(judged) for judged in state.checks if not judged.ok],
         "seconds": end.seconds,
         "lock_hold_seconds": end.lock_seconds,
@@ -187,7 +198,11 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> Document:
     }
 
 
-def _failure(failure: Failure) -> Document:
+def _objects(changes: Iterable[Change], kind: ChangeKind) -> list[str]:
+    return [change.object for change in changes if change.kind == kind]
+
+
+def _failure(failure: Failure) -> shapes.FailedStatement:
     return {
         "index": failure.index,
         "file": failure.file,
@@ -200,7 +215,7 @@ def _failure(failure: Failure) -> Document:
     }
 
 
-def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_trips: Sequence[float]) -> Document:
+def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_trips: Sequence[float]) -> shapes.Doctor:
     """`doctor --json`; `round_trips` in seconds, as measured one after the other."""
     return {
         "target": target(deck.destination, server),
@@ -218,7 +233,7 @@ def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_t
     }
 
 
-def history(deck: Deck, look: Look) -> Document:
+def history(deck: Deck, look: Look) -> shapes.History:
     """`history --json`, newest run first."""
     return {
         "target": target(deck.destination, look.server),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tui.commands.documents import Document, bundle, check, status, target
+from tui.commands import shapes
+from tui.commands.documents import bundle, check, status, target
 from tui.commands.verification import Verification
+from tui.core.check import Layer
 from tui.core.deck import Deck
 from tui.core.drift import Drift, drift_said, drift_state
 from tui.core.isolation import Matrix, Probe
@@ -11,11 +13,11 @@ from tui.core.proof_words import grid, not_probed, standing
 from tui.core.safety import Finding
 
 
-def verification(deck: Deck, found: Verification) -> Document:
+def verification(deck: Deck, found: Verification) -> shapes.Verification:
     """`verify --format json`: the status document and, per layer asked for, its state, its checks and what it knows
     beyond them.
     """
-    layers: Document = {
+    layers: dict[Layer, shapes.Judged] = {
         name: {"state": state, "checks": [check(judged) for judged in checks]}
         for name, (state, checks) in found.layers.items()
     }
@@ -26,12 +28,18 @@ def verification(deck: Deck, found: Verification) -> Document:
     return {**status(deck, found.look), "layers": layers, "seconds": found.seconds}
 
 
-def isolation(deck: Deck, matrix: Matrix) -> Document:
+def isolation(deck: Deck, matrix: Matrix) -> shapes.Isolation:
     """`isolation --json`."""
-    return {"target": target(deck.destination, deck.server), "bundle": bundle(deck.bundle), **_matrix(matrix)}
+    return {"target": _target(deck), "bundle": bundle(deck.bundle), **_matrix(matrix)}
 
 
-def finding(found: Finding) -> Document:
+def _target(deck: Deck) -> shapes.Target:
+    if deck.server is None:
+        raise AssertionError("what was proven was proven on a server")
+    return target(deck.destination, deck.server)
+
+
+def finding(found: Finding) -> shapes.Finding:
     """One finding of the safety lint. `new` is null where nothing was recorded before the patch."""
     rule = found.rule
     return {
@@ -53,13 +61,19 @@ def finding(found: Finding) -> Document:
     }
 
 
-def _matrix(matrix: Matrix) -> Document:
+def _matrix(matrix: Matrix) -> shapes.Matrix:
     control, table = matrix.control, grid(matrix)
     return {
         "state": matrix.state,
         "cases": len(matrix.probes),
         "cells": len(matrix.cells()),
-        "outcomes": {mark: matrix.count(mark) for mark in ("ok", "leak", "lost", "differs", "not_probed")},
+        "outcomes": {
+            "ok": matrix.count("ok"),
+            "leak": matrix.count("leak"),
+            "lost": matrix.count("lost"),
+            "differs": matrix.count("differs"),
+            "not_probed": matrix.count("not_probed"),
+        },
         "control": {
             "state": control.state,
             "tables": list(control.tables),
@@ -83,7 +97,7 @@ def _matrix(matrix: Matrix) -> Document:
     }
 
 
-def _probe(probe: Probe) -> Document:
+def _probe(probe: Probe) -> shapes.Probe:
     case = probe.case
     return {
         "mark": probe.mark,
@@ -102,9 +116,9 @@ def _probe(probe: Probe) -> Document:
     }
 
 
-def drift(deck: Deck, found: Drift | None) -> Document:
+def drift(deck: Deck, found: Drift | None) -> shapes.Drift:
     """`drift --json`: `state` is none, drifted or not_proven; `recorded` is null where nothing is."""
-    recorded = None
+    recorded: shapes.Recorded | None = None
     if found is not None:
         recorded = {
             "run_id": found.run_id,
@@ -115,7 +129,7 @@ def drift(deck: Deck, found: Drift | None) -> Document:
             "same_server_version": found.same_version,
         }
     return {
-        "target": target(deck.destination, deck.server),
+        "target": _target(deck),
         "bundle": bundle(deck.bundle),
         "state": drift_state(found),
         "message": drift_said(found),

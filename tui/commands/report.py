@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tui.commands import shapes
 from tui.commands.session import ask, open_session
 from tui.core.deck import Problem
 from tui.core.report import Report
@@ -70,7 +71,7 @@ async def report_of(session: Session, plan: Plan, state: RunState, end: Finished
     return Report(plan, session.destination, state, end, at=at, after=look, verified=verified)
 
 
-def keep(made: Report, out: Output) -> dict[str, str] | None:
+def keep(made: Report, out: Output) -> shapes.ReportFiles | None:
     """Write both forms and say where; None, and why, where they can not be written: the run stands all the same."""
     try:
         files = write_report(made)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tui.commands import documents, words
+from tui.commands import documents, shapes, words
 from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
 from tui.commands.report import keep, report_of
@@ -76,7 +76,12 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
     kept = file.keep(end) if file is not None else None
     report = keep(made, out) if made is not None else None
     if as_json:
-        out.json({**documents.run(session, plan, state, end), "migration_file": kept, "report": report})
+        document: shapes.RunDocument = {
+            **documents.run(session, plan, state, end),
+            "migration_file": kept,
+            "report": report,
+        }
+        out.json(document)
     else:
         words.ending(out, plan, state, end)
     return _exit_code(state, end)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tui import __version__
-from tui.commands.documents import Document
 from tui.commands.verification import Verification
 from tui.core.check import Check
 from tui.core.proof_words import standing_said
 from tui.core.report import label
 from tui.core.safety import Finding
 from tui.output import encode
+
+Document = dict[str, Any]
+"""A part of SARIF, whose schema is not ours."""
 
 _LEVELS = {"error": "error", "warn": "warning", "info": "note"}
 

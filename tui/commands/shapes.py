@@ -1,0 +1,533 @@
+"""The types of the JSON documents: what mypy holds the commands to, and what `patchdeck schema COMMAND` publishes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NotRequired, TypedDict
+
+import msgspec
+
+from tui.core.check import Layer, Outcome
+from tui.core.deck import Environment
+from tui.core.drift import DriftState
+from tui.core.isolation import CellState, ControlState, Mark
+from tui.core.isolation import State as MatrixState
+from tui.core.look import PoolerMode
+from tui.core.plan import PlanVerb
+from tui.core.preflight import Level
+from tui.core.proof import LayerState
+from tui.core.run import Action, RollbackMode
+from tui.core.surface import ChangeKind
+from tui.core.verdict import State
+
+
+class Place(TypedDict):
+    """Where a command goes, known without a connection."""
+
+    name: str
+    environment: Environment
+    host: str
+    port: int
+    database: str
+    user: str
+    read_only: bool
+
+
+class Target(Place):
+    """Where it went, and what was found there."""
+
+    pooled: bool
+    mode: PoolerMode
+    server_version: str
+    tls: str
+    tls_verified: bool
+    rtt_seconds: float
+
+
+class Bundle(TypedDict):
+    """What is judged or run; `checksum` is the SHA-256 of the patch."""
+
+    name: str
+    version: str
+    checksum: str
+
+
+class Checks(TypedDict):
+    """How many checks came out how."""
+
+    total: int
+    passed: int
+    failed: int
+    not_proven: int
+
+
+class Verdict(TypedDict):
+    """The state in one word, and in words."""
+
+    verdict: State
+    healthy: bool
+    headline: str
+    message: str
+    checks: Checks
+
+
+class Run(TypedDict):
+    """One row of the ledger; times are the server's, durations in seconds."""
+
+    run_id: str
+    bundle: str
+    version: str
+    checksum: str
+    action: Action
+    mode: str
+    operator: str
+    client_host: str
+    server_version: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: float
+    lock_hold_seconds: float
+    statements: int
+    outcome: str
+
+
+class Status(Verdict):
+    """`status --json`."""
+
+    target: Target
+    bundle: Bundle
+    last_run: Run | None
+
+
+class Check(TypedDict):
+    """One comparison and how it came out."""
+
+    layer: Layer
+    object: str
+    table: str
+    name: str
+    outcome: Outcome
+    expected: str
+    actual: str
+    why: str
+
+
+class Finding(TypedDict):
+    """One finding of the safety lint."""
+
+    code: str
+    level: str
+    title: str
+    object: str
+    table: str
+    name: str
+    key: str
+    detail: str
+    why: str
+    mend: str
+    advisor: str | None
+    standing: str | None
+    new: bool | None
+    muted_by: str | None
+    fails: bool
+
+
+class Marks(TypedDict):
+    """How many cases came out how."""
+
+    ok: int
+    leak: int
+    lost: int
+    differs: int
+    not_probed: int
+
+
+class NegativeControl(TypedDict):
+    """Whether a policy that was broken on purpose was seen."""
+
+    state: ControlState
+    tables: list[str]
+    cells: int
+    turned: int
+    reason: str | None
+
+
+class NotProbed(TypedDict):
+    """Cases that could not be tried, and why."""
+
+    reason: str
+    cases: int
+
+
+class Lock(TypedDict):
+    """A lock held until the rollback."""
+
+    relation: str
+    mode: str
+
+
+class MatrixRow(TypedDict):
+    """One command on one table, by persona."""
+
+    table: str
+    command: str
+    cells: dict[str, CellState]
+
+
+class Probe(TypedDict):
+    """A case that did not come out as it must, with what reproduces it."""
+
+    mark: Mark
+    table: str
+    command: str
+    persona: str
+    scope: str
+    detail: str | None
+    expected: str
+    actual: str
+    why: str | None
+    role: str
+    claims: str
+    statement: str
+    reproduction: str
+
+
+class Matrix(TypedDict):
+    """Who reaches which rows."""
+
+    state: MatrixState
+    cases: int
+    cells: int
+    outcomes: Marks
+    control: NegativeControl
+    reasons: list[str]
+    not_probed: list[NotProbed]
+    unseeded: dict[str, str]
+    unsaid: list[str]
+    locks: list[Lock]
+    seconds: float
+    round_trips: int
+    personas: list[str]
+    matrix: list[MatrixRow]
+    failures: list[Probe]
+
+
+class Isolation(Matrix):
+    """`isolation --json`."""
+
+    target: Target
+    bundle: Bundle
+
+
+class Judged(TypedDict):
+    """One layer: its state, its checks, and for safety and behaviour what is known beyond them."""
+
+    state: LayerState
+    checks: list[Check]
+    findings: NotRequired[list[Finding]]
+    isolation: NotRequired[Matrix]
+
+
+class Verification(Status):
+    """`verify --format json`; `layers` has those that were asked for."""
+
+    layers: dict[Layer, Judged]
+    seconds: float
+
+
+class Loss(TypedDict):
+    """An object that does not come back, and why."""
+
+    object: str
+    reason: str
+
+
+class Restore(TypedDict):
+    """What a rollback that restores means; null for what restores nothing."""
+
+    meaning: list[str] | None
+    not_restored: list[Loss] | None
+    kept_back: list[Loss] | None
+
+
+class PlanItem(TypedDict):
+    """What would become of one object; `definition` is what stands there now, `line` that of the statement."""
+
+    verb: PlanVerb
+    object: str
+    table: str
+    line: int | None
+    definition: str
+
+
+class Count(TypedDict):
+    """A row of one of the bundle's count queries."""
+
+    title: str
+    label: str
+    rows: int
+    note: str
+
+
+class Plan(Verdict, Restore):
+    """`plan --json`."""
+
+    target: Target
+    bundle: Bundle
+    action: Action
+    mode: RollbackMode | None
+    file: str
+    statements: int
+    obstacle: str | None
+    summary: dict[PlanVerb, int]
+    items: list[PlanItem]
+    counts: list[Count]
+
+
+class Statements(TypedDict):
+    """How many statements there were, ran, failed."""
+
+    total: int
+    done: int
+    failed: int
+
+
+class FailedStatement(TypedDict):
+    """The statement that failed; `index` is 0-based and null when the failure belongs to none of the file."""
+
+    index: int | None
+    file: str
+    line: int | None
+    column: int | None
+    sqlstate: str | None
+    message: str
+    detail: str | None
+    hint: str | None
+
+
+class ReportFiles(TypedDict):
+    """Where the report of a run was written."""
+
+    markdown: str
+    json: str
+
+
+RunOutcome = Literal["rehearsed", "committed", "rolled_back", "refused", "unknown"]
+
+
+class RunResult(Restore):
+    """How a run ended."""
+
+    target: Place
+    bundle: Bundle
+    action: Literal["apply", "rollback", "rehearse"]
+    mode: RollbackMode | None
+    outcome: RunOutcome
+    message: str
+    state: str
+    next_step: str
+    statements: Statements
+    failed_statement: FailedStatement | None
+    created: list[str]
+    altered: list[str]
+    dropped: list[str]
+    unchanged: list[str]
+    failed_checks: list[Check]
+    seconds: float
+    lock_hold_seconds: float
+    round_trips: int
+    attempts: int
+    verdict: State | None
+
+
+class RunDocument(RunResult):
+    """`rehearse`, `apply`, `rollback --json`, with the files the command left; null where there is none."""
+
+    migration_file: str | None
+    report: ReportFiles | None
+
+
+class Role(TypedDict):
+    """The connected role."""
+
+    name: str
+    superuser: bool
+    bypass_rls: bool
+
+
+class RoundTrip(TypedDict):
+    """The line, measured."""
+
+    median_seconds: float
+    best_seconds: float
+    worst_seconds: float
+
+
+class PreflightCheck(TypedDict):
+    """One thing looked at before a run."""
+
+    name: str
+    level: Level
+    meaning: str
+    remedy: str
+
+
+class Doctor(TypedDict):
+    """`doctor --json`."""
+
+    target: Target
+    role: Role
+    writable: bool
+    round_trip: RoundTrip
+    checks: list[PreflightCheck]
+
+
+class History(TypedDict):
+    """`history --json`, newest run first."""
+
+    target: Target
+    bundle: Bundle
+    runs: list[Run]
+
+
+class Recorded(TypedDict):
+    """The run that drift is measured from."""
+
+    run_id: str
+    action: str
+    mode: str
+    operator: str
+    finished_at: str
+    same_server_version: bool
+
+
+class Change(TypedDict):
+    """What became of one object."""
+
+    kind: ChangeKind
+    object: str
+    before: str
+    after: str
+
+
+class Drift(TypedDict):
+    """`drift --json`; `recorded` is null where no run is."""
+
+    target: Target
+    bundle: Bundle
+    state: DriftState
+    message: str
+    recorded: Recorded | None
+    changes: list[Change]
+
+
+class ReportTarget(TypedDict):
+    """Where a run went; what was found there is missing where it was not asked for."""
+
+    name: str
+    host: str
+    port: int
+    database: str
+    user: str
+    pooled: NotRequired[bool]
+    mode: NotRequired[PoolerMode]
+    server_version: NotRequired[str]
+    tls: NotRequired[str]
+    tls_verified: NotRequired[bool]
+
+
+class ReportCheck(TypedDict):
+    """A check that did not hold."""
+
+    object: str
+    outcome: Outcome
+    expected: str
+    actual: str
+    why: str
+
+
+class Tally(TypedDict):
+    """Checks counted, and those that did not hold."""
+
+    total: int
+    passed: int
+    failing: list[ReportCheck]
+
+
+class ReportChecks(TypedDict):
+    """The checks inside the transaction, and on what was committed."""
+
+    before_commit: Tally
+    afterwards: Tally
+
+
+class Definitions(TypedDict):
+    """What stood there before, and what stands there now; "" for nothing."""
+
+    before: str
+    after: str
+
+
+class Report(TypedDict):
+    """`report --format json`, and the file beside a run."""
+
+    action: str
+    outcome: RunOutcome
+    ran: bool
+    message: str
+    state: str
+    next_step: str
+    at: datetime
+    target: ReportTarget
+    operator: str
+    client_host: str
+    run_id: str | None
+    xid: str | None
+    bundle: Bundle
+    file: str
+    mode: RollbackMode | None
+    not_restored: list[Loss] | None
+    kept_back: list[Loss] | None
+    rehearsal: str | None
+    statements: Statements
+    failed_statement: FailedStatement | None
+    created: list[str]
+    altered: list[str]
+    dropped: list[str]
+    unchanged: list[str]
+    definitions: dict[str, Definitions]
+    seconds: float
+    lock_hold_seconds: float
+    locks: list[str]
+    round_trips: int
+    attempts: int
+    verdict: State | None
+    checks: ReportChecks
+    counts: list[Count]
+    notes: list[str]
+
+
+DOCUMENTS: dict[str, type] = {
+    "status": Status,
+    "verify": Verification,
+    "plan": Plan,
+    "rehearse": RunDocument,
+    "apply": RunDocument,
+    "rollback": RunDocument,
+    "isolation": Isolation,
+    "drift": Drift,
+    "history": History,
+    "report": Report,
+    "doctor": Doctor,
+}
+"""The document of each command that has one."""
+
+
+def schema(command: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the document of `command`, a key of DOCUMENTS."""
+    found = msgspec.json.schema(DOCUMENTS[command])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"patchdeck {command}",
+        **found,
+    }
