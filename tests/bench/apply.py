@@ -102,7 +102,8 @@ class Clock:
     """Takes the time of the patch's first statement and of COMMIT's answer as they pass on the line."""
 
     def __init__(self) -> None:
-        self._first = read_bundle(BUNDLE).patch.statements[0].text.split("\n")[0].encode()
+        # Its longest line: `do $$` alone begins others as well.
+        self._first = max(read_bundle(BUNDLE).patch.statements[0].text.splitlines(), key=len).encode()
         self.began = self.ended = 0.0
 
     async def __call__(self, chunk: Chunk) -> Fate:
