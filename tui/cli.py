@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
 MODES = ("lock", "restore", "restore-closed")
 DOCUMENTED = (
-    "status", "verify", "plan", "rehearse", "apply", "rollback", "isolation", "drift", "history", "report", "doctor",
+    "status", "status-all", "verify", "plan", "rehearse", "apply", "rollback", "isolation", "drift", "history",
+    "report", "doctor",
 )  # fmt: skip
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
 
@@ -52,10 +53,22 @@ def cli(context: click.Context) -> int:
 
 
 @cli.command()
+@click.option("--all", "every", is_flag=True, help="Every target of patchdeck.toml and your own configuration at once.")
+@click.option("--watch", is_flag=True, help="Look again every few seconds, for a pane of tmux; Ctrl+C ends it.")
 @_json
 @click.pass_obj
-def status(options: Options, as_json: bool) -> int:
+def status(options: Options, every: bool, watch: bool, as_json: bool) -> int:
     """One screen: the verdict, the counts, the worst news first. Exits 0 only when all is well."""
+    if watch and (every or as_json):
+        raise click.UsageError("--watch shows one target, to a person: leave --all and --json out")
+    if every:
+        from tui.commands.many import status_of_all
+
+        return status_of_all(options, as_json=as_json)
+    if watch:
+        from tui.commands.watching import watch as stay
+
+        return stay(options)
     from tui.commands.looking import status as run
 
     return run(options, as_json=as_json)

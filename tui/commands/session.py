@@ -40,21 +40,20 @@ def open_session(options: Options, out: Output) -> Session:
             "the password in --dsn can be read by every user of this machine (ps); use PGPASSWORD or ~/.pgpass",
         )
     target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
+    fetch_password(chosen, target)
     target.ask = prompt(target.destination)
     return Session(target, bundle)
 
 
 def find_target(chosen: NamedTarget | None, *, dsn: str | None = None, read_only: bool = False) -> Target:
-    """The target that was `chosen` by name, with the password its command gives; without one, that of `dsn` or of the
-    environment. Raises Stop.
-    """
+    """The target that was `chosen` by name; without one, that of `dsn` or of the environment. Raises Stop."""
     from tui.db.target import TargetError, resolve
 
     try:
         if chosen is None:
             return resolve(dsn, environ=os.environ, read_only=read_only)
         settings = chosen.settings
-        target = resolve(
+        return resolve(
             settings.dsn,
             environ=os.environ,
             read_only=read_only or settings.read_only,
@@ -64,9 +63,13 @@ def find_target(chosen: NamedTarget | None, *, dsn: str | None = None, read_only
         )
     except TargetError as error:
         raise Stop(Exit.USAGE, str(error)) from None
-    if settings.password_command and not os.environ.get("PGPASSWORD"):
-        target.give_password(from_command(settings.password_command))
-    return target
+
+
+def fetch_password(chosen: NamedTarget | None, target: Target) -> None:
+    """Run the command that a `chosen` target names for its password, unless PGPASSWORD is nearer. Raises Stop."""
+    command = chosen.settings.password_command if chosen is not None else None
+    if command and not os.environ.get("PGPASSWORD"):
+        target.give_password(from_command(command))
 
 
 def ask(session: Session, question: Callable[[Session], Awaitable[T]]) -> T:

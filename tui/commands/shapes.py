@@ -99,6 +99,24 @@ class Status(Verdict):
     last_run: Run | None
 
 
+class Glance(TypedDict):
+    """One target of many: its status, or the problem that kept it from being looked at."""
+
+    name: str
+    environment: Environment
+    exit: int
+    problem: str | None
+    hint: str | None
+    status: Status | None
+
+
+class StatusOfAll(TypedDict):
+    """`status --all --json`; `healthy` when every target is."""
+
+    healthy: bool
+    targets: list[Glance]
+
+
 class Check(TypedDict):
     """One comparison and how it came out."""
 
@@ -509,6 +527,7 @@ class Report(TypedDict):
 
 DOCUMENTS: dict[str, type] = {
     "status": Status,
+    "status-all": StatusOfAll,
     "verify": Verification,
     "plan": Plan,
     "rehearse": RunDocument,
@@ -520,7 +539,7 @@ DOCUMENTS: dict[str, type] = {
     "report": Report,
     "doctor": Doctor,
 }
-"""The document of each command that has one."""
+"""The document of each command that has one; `status-all` is that of `status --all`."""
 
 
 def schema(command: str) -> dict[str, Any]:

@@ -78,9 +78,17 @@ def _last_run(out: Output, look: Look) -> None:
         out.line(("  no run is recorded in this database", DIM))
         return
     run = look.last_run
+    out.line((f"  last run: {last_run(look)}, {plain(run.outcome)}, took {duration(run.seconds)}", DIM))
+
+
+def last_run(look: Look) -> str:
+    """The newest recorded run in a few words."""
+    run = look.last_run
+    if run is None:
+        return "no recorded run"
     ago = age(max((look.taken_at - run.finished_at).total_seconds(), 0))
     who = plain(f"{run.operator or 'somebody'}@{run.client_host or 'somewhere'}")
-    out.line((f"  last run: {_run_name(run)} by {who} {ago}, {plain(run.outcome)}, took {duration(run.seconds)}", DIM))
+    return f"{_run_name(run)} by {who} {ago}"
 
 
 def _run_name(run: RunRecord) -> str:

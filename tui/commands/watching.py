@@ -1,0 +1,56 @@
+"""The glance that stays: `status --watch`, for a pane beside the work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tui.commands import words
+from tui.commands.dashboard import refuse_without_terminal
+from tui.commands.session import ask, open_session
+from tui.config import named
+from tui.core.deck import Problem
+from tui.options import Options
+from tui.output import BAD, DIM, Output, plain
+
+if TYPE_CHECKING:
+    from tui.db.session import Session
+
+EVERY = 5.0
+"""Seconds between two looks where the target's configuration does not say."""
+CLEAR = "\x1b[H\x1b[2J"
+
+
+def watch(options: Options) -> int:
+    """Look again and again, on one connection, until interrupted. What trying again does not mend ends it.
+
+    Raises Problem for that, and Stop where there is no terminal to redraw.
+    """
+    refuse_without_terminal("patchdeck status")
+    out = Output(ascii_only=options.ascii)
+    session = open_session(options, out)
+    chosen = named(options)
+    every = (chosen.settings.refresh if chosen else None) or EVERY
+
+    async def question(session: Session) -> int:
+        await session.sign_in()
+        while True:
+            await _show(session, out, every)
+            await asyncio.sleep(every)
+
+    return ask(session, question)
+
+
+async def _show(session: Session, out: Output, every: float) -> None:
+    try:
+        look = await session.look()
+    except Problem as problem:
+        if not problem.retry:
+            raise
+        out.text(CLEAR)
+        out.line((f"{out.marks.bad} NOT REACHED  ", f"bold {BAD}"), (words.place(session.destination), DIM))
+        out.line(f"  {plain(problem.message, 500)}", (f"  {plain(problem.hint)}", DIM))
+    else:
+        out.text(CLEAR)
+        words.status(out, session, look)
+    out.line((f"  every {every:g} s; Ctrl+C ends it", DIM))
