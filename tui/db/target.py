@@ -171,6 +171,9 @@ def resolve(
         text = environ.get(source, "")
     try:
         parameters = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
+    except UnicodeEncodeError:
+        # An argument or variable with bytes that are no UTF-8 reaches us with halves of surrogate pairs in it.
+        raise TargetError(f"{source}: not a connection string: not UTF-8") from None
     except ProgrammingError as error:
         # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
         reason = re.sub(r'(?<!=)"(?!=").*"', '"..."', redact(visible(str(error).strip())))

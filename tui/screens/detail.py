@@ -161,11 +161,11 @@ class DetailScreen(TitledScreen):
 
 def pair_text(check: Check) -> str:
     """Both definitions as text to paste."""
-    head = f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}"
-    parts = [f"-- expected\n{check.expected}"] if check.expected else []
-    parts += [f"-- live\n{check.actual}"] if check.actual else []
     # The name stands in a comment: a line break in it would begin a statement of its own where it is pasted.
-    return "\n".join((visible(head), *(visible(part, limit=WHOLE, newlines=True) for part in parts)))
+    parts = [visible(f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}", limit=WHOLE)]
+    for title, definition in (("expected", check.expected), ("live", check.actual)):
+        parts += [f"-- {title}", visible(definition, limit=WHOLE, newlines=True)] if definition else []
+    return "\n".join(parts)
 
 
 def pair_lines(check: Check, cells: int, glyphs: Glyphs, *, beside: bool, calm: bool) -> list[Line]:

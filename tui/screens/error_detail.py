@@ -23,6 +23,8 @@ from tui.widgets.lines import Line, line, wrap
 from tui.widgets.reader import Reader
 
 LABEL = 12
+WHOLE = 100_000
+"""Characters of a text that are shown here: as many as the panels keep."""
 
 
 class FullText(TitledScreen):
@@ -57,7 +59,7 @@ class FullText(TitledScreen):
 
     def action_copy(self) -> None:
         """Copy the message, cleaned."""
-        self.app.copy_to_clipboard(visible(self._message, newlines=True).rstrip("\n"))
+        self.app.copy_to_clipboard(visible(self._message, limit=WHOLE, newlines=True).rstrip("\n"))
         self.say("copied the message")
 
 
@@ -137,14 +139,17 @@ class ErrorDetail(FullText):
 
 
 def _fields(fields: Sequence[tuple[str, str, Role]], cells: int) -> list[Line]:
-    return [
-        line((fit(label, LABEL), "dim"), (fit(one_line(text, 400), max(1, cells - LABEL)), role))
-        for label, text, role in fields
-    ]
+    """A field a line; a text that is longer goes on below itself, for here is where nothing is cut."""
+    lines: list[Line] = []
+    for label, text, role in fields:
+        parts = wrap(((visible(text, limit=WHOLE), role),), max(1, cells - LABEL))
+        for number, part in enumerate(parts):
+            lines.append(line((fit("" if number else label, LABEL), "dim"), *part))
+    return lines
 
 
 def _message(message: str, cells: int) -> list[Line]:
     if not message:
         return []
-    text = visible(message, newlines=True)
+    text = visible(message, limit=WHOLE, newlines=True)
     return [Line(), line(("message", "dim")), *(Line(part) for part in wrap(((text, "text"),), cells))]
