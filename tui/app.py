@@ -186,7 +186,15 @@ class PatchdeckApp(App[None]):
         from tui.screens.walkthrough import WalkthroughScreen
 
         screen = WalkthroughScreen(self.deck, message.action, self.store.look, self.glyphs)
-        self.push_screen(screen, lambda _: self._poller.look_now())
+
+        def left(_: object) -> None:
+            self._poller.look_now()
+            if (proof := screen.walk.proving.answer) is not None:
+                now = self.clock.monotonic()
+                at = self.store.server_time(now) or proof.taken_at
+                self.store.put_proof(proof, now - max(0.0, (at - proof.taken_at).total_seconds()))
+
+        self.push_screen(screen, left)
 
     def action_verify(self) -> None:
         """Look at the catalog again, and prove what lies beyond the structure."""

@@ -192,7 +192,9 @@ class Store:
         self.look = look
         if old is None or _comparable(old) != _comparable(look):
             self._differs("look")
-        if old is not None and old.checks != look.checks and self.proving.proof is not None:
+        proof = self.proving.proof
+        # What changed since a look from before the proof was most likely proven: an apply, with the proof of its result.
+        if old is not None and proof is not None and old.checks != look.checks and old.taken_at >= proof.taken_at:
             self._prove(replace(self.proving, outdated=True))
 
     def put_drift(self, drift: Drift | None) -> None:

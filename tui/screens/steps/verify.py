@@ -1,15 +1,17 @@
-"""Step 7, the verification: a fresh look at what is in force now."""
+"""Step 7, the verification: a fresh look at what is in force now, and what it proves beyond the structure."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from tui.core.proof import layer_state
 from tui.core.run import Outcome
 from tui.core.text import count, one_line
 from tui.screens.steps.progress import failed_checks
+from tui.screens.steps.proof import proof_lines
 from tui.screens.steps.run import UNRESOLVED
 from tui.screens.steps.step import Promise, Standing, Step, field, heading, paragraph
-from tui.screens.steps.walk import Verification
+from tui.screens.steps.walk import BEYOND_STRUCTURE, Verification
 from tui.theme import Role
 from tui.widgets.lines import Line, line
 
@@ -23,16 +25,17 @@ class VerifyStep(Step):
     OFFERS = frozenset({"repeat"})
 
     def promise(self) -> Promise:
-        """Reading only."""
-        return Promise("looks again, on another connection", "change anything", "p shows the run again, esc leaves")
+        """Nothing is kept."""
+        does = "looks again, lints, and tries who reaches which rows" if self.walk.proves else "looks again"
+        return Promise(f"{does}, on another connection", "keep anything", "p shows the run again, esc leaves")
 
     def arrive(self) -> Awaitable[None] | None:
         """Asked once; r asks again."""
-        return None if self.walk.verifying.asked else self.walk.verifying.ask()
+        return None if self.walk.verifying.asked else self.walk.verify()
 
     def repeat(self) -> Awaitable[None] | None:
-        """Look again."""
-        return self.walk.verifying.ask()
+        """Look and prove again."""
+        return self.walk.verify()
 
     def standing(self) -> Standing:
         """Whether it holds."""
@@ -47,12 +50,14 @@ class VerifyStep(Step):
         if self._outcome is not Outcome.COMMITTED:
             return self.careful("changed") if found.changes else self.well("unchanged")
         held = f"{len(found.checks) - len(found.failed)}/{len(found.checks)}"
-        return self.bad(held) if found.failed else self.well(held)
+        return self.bad(held) if found.failed else self._proof_standing(held)
 
     def against_next(self) -> str:
-        """The report waits for the look, not for its success."""
+        """The report waits for the look and the proof, not for their success."""
         asked = self.walk.verifying
-        return "still looking" if asked.answer is None and asked.problem is None else ""
+        if asked.answer is None and asked.problem is None:
+            return "still looking"
+        return "still proving" if self.walk.proving.busy else ""
 
     def write(self, cells: int) -> list[Line]:
         """The verdict of now, and what does not hold."""
@@ -73,7 +78,30 @@ class VerifyStep(Step):
         mark, role = self._mark(not found.failed)
         what = "checks pass" if self.walk.action == "apply" else "objects are as the rollback says"
         lines.append(line((f"{mark} {count(held)} of {count(len(found.checks))} {what}", role)))
-        return lines + failed_checks(found.failed, cells, self.glyphs)
+        lines += failed_checks(found.failed, cells, self.glyphs)
+        return lines + self._proof(cells) if self.walk.proves else lines
+
+    def _proof_standing(self, held: str) -> Standing:
+        """Of a structure that holds: whether the rest does."""
+        if not self.walk.proves:
+            return self.well(held)
+        asked = self.walk.proving
+        if asked.answer is None:
+            return self.careful("not proven") if asked.problem else self.busy("proving")
+        states = {layer_state(asked.answer.of(layer)) for layer in BEYOND_STRUCTURE}
+        if "failed" in states:
+            return self.bad("proof fails")
+        return self.careful("not proven") if "not_proven" in states else self.well("proven")
+
+    def _proof(self, cells: int) -> list[Line]:
+        """The layers beyond the structure, each with what does not hold."""
+        asked = self.walk.proving
+        if asked.problem is not None:
+            said = f"{self.glyphs.warn} Beyond the structure nothing is proven: {one_line(asked.problem.message, 300)}"
+            return paragraph(f"{said}. r tries again.", cells, "warn")
+        if asked.answer is None:
+            return paragraph(f"{self.glyphs.wait} proving: the safety lint, and who reaches which rows", cells, "live")
+        return proof_lines(asked.answer, cells, self.glyphs)
 
     @property
     def _outcome(self) -> Outcome | None:

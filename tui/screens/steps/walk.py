@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar, get_args
 
 from tui.core.aftermath import aftermath
-from tui.core.check import Check
+from tui.core.check import Check, Layer
 from tui.core.deck import Control, Deck, Problem
 from tui.core.look import Look
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
+from tui.core.proof import Proof
 from tui.core.removal import removal_checks
 from tui.core.report import Report
 from tui.core.restore import restore_checks
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 Told = Callable[[], object]
 
+BEYOND_STRUCTURE: tuple[Layer, ...] = ("safety", "behaviour")
 MODES: tuple[RollbackMode, ...] = get_args(RollbackMode)
 NOT_WORKED_OUT = "What that means here, and what can not be put back, is worked out from the ledger: the plan says it."
 
@@ -186,6 +188,7 @@ class Walk:
         self.run: Run | None = None
         self._before: Look | None = None
         self.verifying = Question(self._verify, told)
+        self.proving: Question[Proof] = Question(self._prove, told)
 
     def _begin_again(self) -> None:
         """Nothing is known yet of the plan as it is now."""
@@ -273,14 +276,26 @@ class Walk:
         self._before = self.look
         self.run = Run(self.deck, replace(self.plan, rehearse=False, confirmed=typed), self._monotonic, self._told)
         self.verifying = Question(self._verify, self._told)
+        self.proving = Question(self._prove, self._told)
         return self.run
+
+    @property
+    def proves(self) -> bool:
+        """Whether what was committed is to be proven beyond its structure: a rollback promises nothing there."""
+        return self.action == "apply" and self.run is not None and self.run.outcome is Outcome.COMMITTED
+
+    async def verify(self) -> None:
+        """Look again, and prove what a look can not see."""
+        await self.verifying.ask()
+        if self.proves and self.verifying.answer is not None:
+            await self.proving.ask()
 
     def report(self) -> Report | None:
         """The report of the run; None before it has ended."""
         run = self.run
         if run is None or run.end is None:
             return None
-        found = self.verifying.answer
+        found, proof = self.verifying.answer, self.proving.answer
         return Report(
             plan=run.plan,
             destination=self.deck.destination,
@@ -289,7 +304,7 @@ class Walk:
             at=found.look.taken_at if found else datetime.now(UTC),
             before=self._before,
             after=found.look if found else None,
-            verified=found.checks if found else (),
+            verified=(*(found.checks if found else ()), *(proof.checks if proof else ())),
             counts=self.preview.answer.counts if self.preview.answer else (),
             rehearsal=self.rehearsed,
         )
@@ -298,3 +313,6 @@ class Walk:
         look = await self.deck.look()
         run = self.run
         return judge(self.plan, run.outcome if run else None, self._before, look)
+
+    async def _prove(self) -> Proof:
+        return await self.deck.prove(BEYOND_STRUCTURE)
