@@ -26,7 +26,7 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from tui.core.deck import Deck
-from tui.core.text import glyphs, one_line, redact, strip_controls
+from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.crash import record
 from tui.exits import Exit
 from tui.poller import Pace, Poller
@@ -224,6 +224,11 @@ class PatchdeckApp(App[None]):
         """Stop asking, or go on."""
         self._poller.pause(not self.store.paused)
         self._say("paused: space goes on" if self.store.paused else "going on")
+
+    def action_window(self) -> None:
+        """Let the panels look back further."""
+        words = f"panels: the last {duration(self._poller.next_window())}"
+        self._say(f"{words}, when asking goes on" if self.store.paused else words)
 
     async def action_quit(self) -> None:
         """Leave, unless something goes on that has to be asked about first: ctrl+q works on every screen."""

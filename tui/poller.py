@@ -15,6 +15,11 @@ from tui.core.deck import Deck, Problem
 from tui.core.surface import digest
 from tui.store import AuthFailed, Connected, Notice, Reconnecting, Stopped, Store, lost_line
 
+WINDOWS = (300, 900, 3600, 21_600)
+"""Seconds that the panels may look back. A window costs with its rows: beyond 6 h more than 10 ms on a busy database
+(facts: terminal-costs 10).
+"""
+
 Question = Literal["look", "tick", "drift"]
 
 
@@ -36,7 +41,9 @@ class Poller:
         self._deck, self._store, self._pace = deck, store, pace
         self._monotonic, self._jitter = monotonic, jitter
         self._retry, self._look_due, self._going = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._tick_due = asyncio.Event()
         self._going.set()
+        self._window = pace.window
         self._trouble: dict[Question, Notice] = {}
         self._compared: object = None
 
@@ -48,6 +55,12 @@ class Poller:
         """Look at once, and compare with what was recorded whether or not anything seems to have changed."""
         self._compared = None
         self._look_due.set()
+
+    def next_window(self) -> int:
+        """Look back further, after the longest the shortest; at once, unless paused. Returns the new window."""
+        self._window = next((window for window in WINDOWS if window > self._window), WINDOWS[0])
+        self._tick_due.set()
+        return self._window
 
     def retry_now(self) -> None:
         """Connect at once, whatever was decided to wait for."""
@@ -63,6 +76,7 @@ class Poller:
         else:
             self._going.set()
             self._look_due.set()
+            self._tick_due.set()
 
     async def run(self) -> None:
         """Ask until cancelled. What is not a Problem ends it, as an exception group: a defect of ours."""
@@ -99,8 +113,10 @@ class Poller:
 
     async def _ticks(self) -> None:
         while True:
+            self._tick_due.clear()
             await self._ask("tick", self._tick)
-            await asyncio.sleep(self._pace.refresh)
+            # The interval begins with the answer: after a tick that took longer than it there is no queue to work off.
+            await _wait(self._tick_due, self._pace.refresh)
             await self._going.wait()
 
     async def _ask(self, question: Question, answer: Callable[[], Awaitable[None]]) -> None:
@@ -130,7 +146,7 @@ class Poller:
         self._compared = of
 
     async def _tick(self) -> None:
-        panels = await self._deck.tick(self._pace.window)
+        panels = await self._deck.tick(self._window)
         if self._deck.server is not None:
             self._store.connected(self._deck.server, panels.rtt)
         if self._store.put_panels(panels, self._monotonic()):

@@ -87,3 +87,14 @@ def test_nothing_listens_there(make_database: MakeDatabase) -> None:
         running.wait_for("UNREACHABLE")
         running.send("q")
         assert running.wait_exit()[0] == 0
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_the_panels_look_back_as_far_as_they_are_told(make_database: MakeDatabase) -> None:
+    with opened(make_database("applied").dsn) as running:
+        running.wait_for("✓ APPLIED")
+        running.wait_for("last 15 min")
+        for words, bar in (("1 h", "1 min"), ("6 h", "6 min"), ("5 min", "5 s")):
+            running.send("w")
+            running.wait_for(f"last {words} ")
+            running.wait_for(f"per {bar}")

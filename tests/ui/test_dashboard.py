@@ -35,6 +35,7 @@ from tests.ui.support import (
 )
 from tui.app import Settings
 from tui.core.deck import Problem
+from tui.core.panels import Panels
 from tui.poller import Pace
 from tui.screens.dashboard import Dashboard
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
@@ -450,6 +451,22 @@ async def test_help_names_every_key_of_the_dashboard_with_its_meaning() -> None:
             assert binding.tooltip in text  # type: ignore[union-attr]
         await pilot.press("escape")
         assert app.focused is not None and app.focused.id == "checklist-table"
+
+
+async def test_w_lets_the_panels_look_back_further() -> None:
+    class Windowed(ScriptedDeck):
+        async def tick(self, window: int) -> Panels:
+            found = await super().tick(window)
+            return replace(found, executions=replace(found.executions, window=window))
+
+    async with dashboard(Windowed()) as (_, pilot):
+        await shows(pilot, "Executions · last 15 min")
+        for words in ("1 h", "6 h", "5 min", "15 min"):
+            await pilot.press("w")
+            await shows(pilot, f"panels: the last {words}")
+            await shows(pilot, f"Executions · last {words}")
+        await pilot.press("space", "w")
+        await shows(pilot, "panels: the last 1 h, when asking goes on")
 
 
 async def test_pause_stops_asking_and_space_goes_on() -> None:

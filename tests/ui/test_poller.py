@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from time import monotonic
 
 import pytest
 
 from tests.ui.support import ScriptedDeck, checks, look, missing
 from tui.core.deck import Problem
+from tui.core.panels import Panels
 from tui.poller import Pace, Poller
 from tui.store import Connected, Reconnecting, Store
 
@@ -143,3 +145,48 @@ async def test_a_defect_ends_the_loop_as_an_exception() -> None:
     poller = Poller(deck, Store(lambda _: None), Pace(), monotonic, lambda: 0.0)
     with pytest.raises(ValueError, match="oops"):
         await asyncio.wait_for(poller.run(), 2)
+
+
+class SlowTicks(ScriptedDeck):
+    """A deck whose ticks take ten times their interval; notes when each was asked and which window it was for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took = 0.1
+        self.spans: list[tuple[float, float]] = []
+        self.windows: list[int] = []
+
+    async def tick(self, window: int) -> Panels:
+        began = monotonic()
+        self.windows.append(window)
+        await asyncio.sleep(self.took)
+        found = await super().tick(window)
+        self.spans.append((began, monotonic()))
+        return found
+
+
+async def test_a_tick_longer_than_its_interval_is_not_followed_by_a_queue() -> None:
+    deck, pause = SlowTicks(), 0.02
+    async with polling(deck, Pace(refresh=pause, look_every=3600)):
+        await until(lambda: len(deck.spans) == 4)
+        deck.took = 0.0
+        await until(lambda: len(deck.spans) == 8)
+    gaps = [later[0] - earlier[1] for earlier, later in pairwise(deck.spans)]
+    assert min(gaps) >= pause * 0.9, "each waits its interval after the answer, also those after a slow one"
+
+
+async def test_another_window_is_asked_for_at_once_and_only_when_not_paused() -> None:
+    deck = SlowTicks()
+    deck.took = 0.0
+    async with polling(deck, Pace(refresh=3600, look_every=3600, window=900)) as (poller, store):
+        await until(lambda: store.executions is not None)
+        for window in (3600, 21_600, 300, 900):
+            assert poller.next_window() == window
+            await until(lambda window=window: deck.windows[-1] == window)  # type: ignore[misc]
+        poller.pause(True)
+        asked = len(deck.windows)
+        poller.next_window()
+        await asyncio.sleep(0.05)
+        assert len(deck.windows) == asked
+        poller.pause(False)
+        await until(lambda: deck.windows[-1] == 3600)

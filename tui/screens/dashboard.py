@@ -64,6 +64,9 @@ class Dashboard(TitledScreen):
         Binding("1", "go('checklist')", "Checklist", show=False, tooltip="Go to the checklist"),
         Binding("2", "go('executions')", "Executions", show=False, tooltip="Go to the executions"),
         Binding("3", "go('errors')", "Errors", show=False, tooltip="Go to the errors"),
+        Binding(
+            "w", "app.window", "Window", show=False, tooltip="How far back the panels look: 5 min, 15 min, 1 h, 6 h"
+        ),
         Binding("space", "app.pause", "Pause", show=False, tooltip="Stop asking the database, or go on"),
         Binding("r", "app.retry", "Reconnect", show=False, tooltip="Connect again now"),
         Binding("escape", "escape", "Show all", show=False, tooltip="Clear the filter"),
