@@ -24,7 +24,7 @@ from tests.ui.support import (
 from tui.core.check import Check
 from tui.core.deck import Problem
 from tui.core.drift import Drift
-from tui.core.isolation import Control, Matrix, Probe, unproven
+from tui.core.isolation import Control, Matrix, Probe, to_checks, unproven
 from tui.core.isolation_cases import Case
 from tui.core.proof import Proof
 from tui.core.safety import Finding
@@ -79,8 +79,9 @@ FOUND = (
 
 
 def proven(shown: Matrix | None = None, findings: tuple[Finding, ...] = ()) -> Proof:
-    ok = Check("safety", "rule", "", "R001", "ok")
-    return Proof(findings, matrix() if shown is None else shown, (ok,), NOON)
+    """A proof of this matrix (by default one that holds) with these findings."""
+    tried = matrix() if shown is None else shown
+    return Proof(findings, tried, (Check("safety", "rule", "", "R001", "ok"), *to_checks(tried)), NOON)
 
 
 @pytest.mark.parametrize("size", SIZES)
