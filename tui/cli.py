@@ -188,10 +188,22 @@ def rehearse(options: Options, mode: RollbackMode | None, as_json: bool) -> int:
     help="Also write its row of supabase_migrations.schema_migrations, in the same transaction, and the migration file "
     "to commit: `supabase db push` then knows of it. A rollback takes the row back.",
 )
+@click.option(
+    "--online",
+    is_flag=True,
+    help="First build big tables' new indexes, CONCURRENTLY and outside the transaction, so that nobody is kept from "
+    "writing; afterwards validate what the patch left NOT VALID. Run it again to go on where it was stopped.",
+)
 @_json
 @click.pass_obj
 def apply(
-    options: Options, confirm: str, patience: float, again: bool, record_supabase: bool, as_json: bool
+    options: Options,
+    confirm: str,
+    patience: float,
+    again: bool,
+    record_supabase: bool,
+    online: bool,
+    as_json: bool,
 ) -> int:
     """Apply the migration in one transaction that commits only if every check passes."""
     from tui.commands.running import apply as run
@@ -202,6 +214,7 @@ def apply(
         patience=patience,
         again=again,
         record_supabase=record_supabase,
+        online=online,
         as_json=as_json,
     )
 

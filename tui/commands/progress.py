@@ -9,6 +9,7 @@ from tui.core.deck import Destination
 from tui.core.run import (
     Attempt,
     Blocker,
+    Building,
     Committing,
     Connected,
     Connecting,
@@ -17,6 +18,7 @@ from tui.core.run import (
     Plan,
     Preflighted,
     StatementDone,
+    Validating,
     Verified,
     Verifying,
     WaitingForLock,
@@ -54,6 +56,16 @@ class Progress:
                         style = BAD if check.level == "stop" else CAREFUL
                         words = [check.meaning.rstrip("."), check.remedy]
                         self._say(plain("; ".join(word for word in words if word), 500), check.level, style)
+            case Building(name, table, at, total, seconds, done, phase):
+                if not seconds:
+                    self._say(f"building {plain(name)} on {plain(table)} before the transaction, {at} of {total}")
+                elif done == 1.0:
+                    self._say(f"built {plain(name)} in {duration(seconds)}")
+                elif self._out.live:
+                    share = "" if done is None else f" {done:.0%}"
+                    self._out.redraw(plain(f"{name}{share} {phase}"))
+            case Validating(name, table, at, total):
+                self._say(f"validating {plain(name)} on {plain(table)}, {at} of {total}")
             case Attempt(number):
                 if number == 1:
                     verb = "rehearsing" if self._plan.rehearse else "running"

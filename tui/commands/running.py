@@ -41,12 +41,21 @@ def rehearse(options: Options, *, mode: RollbackMode | None, as_json: bool) -> i
     return _run(options, lambda bundle: replace(plan_of(bundle, mode), rehearse=True), as_json)
 
 
-def apply(options: Options, *, confirm: str, patience: float, again: bool, record_supabase: bool, as_json: bool) -> int:
+def apply(
+    options: Options,
+    *,
+    confirm: str,
+    patience: float,
+    again: bool,
+    record_supabase: bool,
+    online: bool,
+    as_json: bool,
+) -> int:
     """Run the patch and commit it if every check passes; `patience` in seconds."""
 
     def planned(bundle: Bundle) -> Plan:
-        record = record_supabase
-        return Plan(bundle, confirmed=confirm, patience=patience, again=again, record_supabase=record)
+        plan = Plan(bundle, confirmed=confirm, patience=patience, again=again)
+        return replace(plan, record_supabase=record_supabase, online=online)
 
     return _run(options, planned, as_json)
 

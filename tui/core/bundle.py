@@ -110,6 +110,13 @@ class Safety(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return LintRequest(schemas=self.schemas, tenant_column=self.tenant_column)
 
 
+class Online(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From which size on a table's new indexes are worth building before the patch runs: either limit is enough."""
+
+    rows: int = 200_000
+    megabytes: int = 256
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`bundle.toml`: the bundle's table of contents."""
 
@@ -125,6 +132,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counts: tuple[CountQuery, ...] = ()
     panels: tuple[Panel, ...] = ()
     safety: Safety = Safety()
+    online: Online = Online()
     notes: tuple[str, ...] = ()
 
 

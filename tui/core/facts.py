@@ -21,11 +21,14 @@ class SchemaFact(msgspec.Struct, frozen=True):
 
 
 class RelationFact(msgspec.Struct, frozen=True):
-    """A table to be locked: its rows as statistics know them (-1: unknown), and whether the role may lock it."""
+    """A table to be locked: its rows and bytes as statistics know them (-1: unknown), and whether the role may lock
+    it.
+    """
 
     name: str
     rows: float
     lockable: bool
+    bytes: float = 0.0
 
 
 class RowFilter(msgspec.Struct, frozen=True):

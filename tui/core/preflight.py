@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from tui.core.aspects import canonical_type
@@ -13,6 +14,7 @@ from tui.core.catalog import Catalog
 from tui.core.expectation import ExpectedTable
 from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Server
+from tui.core.online import Size, builds
 from tui.core.plan import strangers
 from tui.core.tablechecks import PLAIN_TYPES
 from tui.core.text import duration, one_line
@@ -23,6 +25,9 @@ Level = Literal["pass", "warn", "stop"]
 
 NOISE = 1.0
 """Seconds a transaction may hold a lock before it is worth a word: what is shorter is gone before anybody reads it."""
+
+BUILDABLE = "indexes to build"
+"""Name of the check that offers to build a big table's indexes before the patch runs."""
 
 SLOW = 2.0
 """Seconds of blocked writes from which the operator is warned."""
@@ -56,7 +61,7 @@ def check_preflight(
         checks += [*rules.prerequisites(), *rules.shapes(), *rules.rights()]
     checks += [*rules.ownership(), *rules.other_runs(), *rules.blockers()]
     if action == "apply":
-        checks += [*rules.sizes(), *rules.dropped_policies(), *rules.row_filters()]
+        checks += [*rules.sizes(), *rules.online(), *rules.dropped_policies(), *rules.row_filters()]
     return (*checks, *rules.pooler(), *rules.encryption())
 
 
@@ -254,6 +259,16 @@ class _Rules:
             biggest = max(0.0, *rows.values(), 0.0)
             what = f"The largest table concerned has about {biggest:.0f} rows: no table is blocked for {SLOW:g} s."
             yield PreflightCheck(name, "pass", what)
+
+    def online(self) -> Iterator[PreflightCheck]:
+        sizes = {relation.name: Size(relation.rows, relation.bytes) for relation in self._facts.relations}
+        for table, group in groupby(builds(self._bundle, self._live, sizes), key=lambda build: build.table):
+            steps = list(group)
+            names = ", ".join(one_line(step.name, 80) for step in steps)
+            took = duration(sum(step.seconds for step in steps))
+            what = f"{table} is big, and these indexes can be built before the patch, while it is written: {names}."
+            remedy = f"Build them first, CONCURRENTLY, in about {took}: apply --online, or o in the walkthrough."
+            yield PreflightCheck(BUILDABLE, "warn", what, remedy)
 
     def _blocked(self, table: ExpectedTable, rows: float) -> float:
         """Seconds writes to a table from before the patch are blocked while what it lacks is built."""

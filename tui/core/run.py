@@ -40,11 +40,13 @@ class Phase(StrEnum):
     IDLE = "idle"
     CONNECTING = "connecting"
     PREFLIGHT = "preflight"
+    BUILDING = "building"
     LOCKING = "locking"
     WAITING = "waiting"
     RUNNING = "running"
     VERIFYING = "verifying"
     COMMITTING = "committing"
+    VALIDATING = "validating"
     FINISHED = "finished"
 
 
@@ -71,7 +73,8 @@ class Plan:
 
     `again` runs the patch although everything already holds (decision 28). `restore` is what a mode that restores does
     after the rollback file; it is worked out from the database, so a plan begins without it. `record_supabase` also
-    writes the row of the Supabase CLI's history (decision 23); a rollback takes it back by itself.
+    writes the row of the Supabase CLI's history (decision 23); a rollback takes it back by itself. `online` builds what
+    it can of a big table's indexes before the transaction, and validates constraints after it.
     """
 
     bundle: Bundle
@@ -86,6 +89,7 @@ class Plan:
     client_host: str = ""
     restore: Restore | None = None
     record_supabase: bool = False
+    online: bool = False
 
     @property
     def restores(self) -> bool:
@@ -186,6 +190,31 @@ class Preflighted:
 
 
 @dataclass(frozen=True, slots=True)
+class Building:
+    """Index `at` (from 1) of `total` is being built before the transaction, for `seconds`; `done` is the share of it
+    that the server reports, None while it reports none.
+    """
+
+    name: str
+    table: str
+    at: int
+    total: int
+    seconds: float
+    done: float | None
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validating:
+    """After COMMIT: constraint `at` (from 1) of `total` is being validated."""
+
+    name: str
+    table: str
+    at: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A new transaction begins; `number` counts from 1."""
 
@@ -263,6 +292,8 @@ Event = (
     Connecting
     | Connected
     | Preflighted
+    | Building
+    | Validating
     | Attempt
     | WaitingForLock
     | StatementDone
@@ -292,6 +323,7 @@ class RunState:
     checks: tuple[Check, ...] = ()
     changes: tuple[Change, ...] = ()
     xid: str | None = None
+    online: Building | Validating | None = None
     finished: Finished | None = None
 
     @property
@@ -309,6 +341,10 @@ def advance(state: RunState, event: Event) -> RunState:
             return replace(state, phase=Phase.PREFLIGHT)
         case Preflighted(checks):
             return replace(state, preflight=checks)
+        case Building():
+            return replace(state, phase=Phase.BUILDING, online=event)
+        case Validating():
+            return replace(state, phase=Phase.VALIDATING, online=event)
         case Attempt(number):
             # A new attempt is a new transaction: nothing of the one before survives it.
             return replace(

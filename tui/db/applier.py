@@ -18,6 +18,7 @@ from tui.core import run as events
 from tui.core.catalog import Catalog
 from tui.core.checklist import Check
 from tui.core.deck import Control, Problem
+from tui.core.online import Size, builds, validations
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.restore_words import meaning
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
@@ -30,6 +31,7 @@ from tui.db.commit import Record, commit
 from tui.db.link import Link
 from tui.db.lint import lint
 from tui.db.locks import Lock, find_blockers, wanted_locks
+from tui.db.online import NotBuilt, build, validate
 from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
 from tui.db.restoring import work_out
@@ -94,6 +96,7 @@ class _Run:
         self._findings: tuple[Key, ...] | None = None
         self._restorable: tuple[PreflightCheck, ...] = ()
         self._verdict: Verdict | None = None
+        self._after: Catalog | None = None
 
     async def events(self) -> AsyncIterator[Event]:
         """Every event but the last; ends by raising `_Ended`."""
@@ -113,9 +116,44 @@ class _Run:
         stops = [check for check in preflight if check.level == "stop"]
         if stops:
             raise _Ended(Outcome.REFUSED, stops[0].meaning, UNCHANGED, stops[0].remedy)
-        more = self._plan.restore.tables if self._plan.restore else ()
-        async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
+        async for event in self._build(sight):
             yield event
+        more = self._plan.restore.tables if self._plan.restore else ()
+        try:
+            async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
+                yield event
+        except _Ended as end:
+            if end.outcome is Outcome.COMMITTED:
+                async for event in self._validate(end):
+                    yield event
+            raise
+
+    async def _build(self, sight: Sight) -> AsyncIterator[Event]:
+        """Build big tables' indexes before the transaction, where the plan says so; raises `_Ended` when one fails."""
+        plan = self._plan
+        if not plan.online or plan.action != "apply" or plan.rehearse or sight.facts is None:
+            return
+        sizes = {one.name: Size(one.rows, one.bytes) for one in sight.facts.relations}
+        steps = builds(plan.bundle, sight.look.catalog, sizes)
+        try:
+            async for event in build(self._link, self._watch, steps, self._control):
+                yield event
+        except (NotBuilt, Problem) as error:
+            state = "The transaction was not begun. Indexes that are complete stay: they change nothing but speed."
+            onward = "Run it again: it goes on where it stopped. Without --online the patch builds them itself."
+            raise _Ended(Outcome.REFUSED, str(error), state, onward) from None
+
+    async def _validate(self, end: _Ended) -> AsyncIterator[Event]:
+        """Validate what the committed patch left NOT VALID, where the plan says so; says in `end` what was not."""
+        steps = validations(self._plan.bundle, self._after) if self._plan.online and self._after else ()
+        try:
+            async for event in validate(self._link, steps):
+                yield event
+        except (NotBuilt, Problem) as error:
+            end.state += f" {error}"
+            end.next_step = f"Validate the rest: alter table ... validate constraint. {end.next_step}"
+        if steps:
+            await self._look_again()
 
     def finished(self, end: _Ended) -> Finished:
         """The last event."""
@@ -308,7 +346,7 @@ class _Run:
                 previous = reply.seconds
         finally:
             watcher.cancel()
-        before, after, checks = attempt.before, attempt.after, attempt.checks()
+        before, after, checks = attempt.before, attempt.promised, attempt.checks()
         self._locks_held = attempt.locks_held
         yield events.Verified(checks, diff(before, after))
         failed = [check for check in checks if not check.ok]
@@ -355,6 +393,7 @@ class _Run:
             raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
         self._locks_ended()
         if outcome is Outcome.COMMITTED:
+            self._after = attempt.after
             if (twin := attempt.twin) is not None:
                 self._observer.keep(twin, after)
             await self._look_again()

@@ -13,6 +13,7 @@ import msgspec
 
 from tui.core.catalog import Catalog, decode
 from tui.core.checklist import Check, compare
+from tui.core.online import as_if_validated
 from tui.core.removal import removal_checks
 from tui.core.restore import restore_checks
 from tui.core.run import Failure, Plan
@@ -73,6 +74,11 @@ class Attempt:
         return decode(self._replies[self._marks["after"] + 1].value)
 
     @property
+    def promised(self) -> Catalog:
+        """The catalog a COMMIT leads to: with what the run validates right after it validated."""
+        return as_if_validated(self._plan.bundle, self.after) if self._plan.online else self.after
+
+    @property
     def locks_held(self) -> tuple[str, ...]:
         """Strong locks on relations that existed before, those the bundle's list lacks marked as such (decision 20)."""
         return tuple(
@@ -101,7 +107,7 @@ class Attempt:
             return restore_checks(self._plan.restore, self.before, self.after)
         if twin is None:
             return removal_checks(self._plan.statements, self.before, self.after)
-        return compare(self._plan.bundle.expectation, self.after, twin.catalog, twin.failures)
+        return compare(self._plan.bundle.expectation, self.promised, twin.catalog, twin.failures)
 
     def failure(self, error: StatementError) -> Failure:
         """A refused command, with its place in the file when it is one of the file's."""

@@ -68,6 +68,7 @@ class WalkthroughScreen(DeckScreen):
         Binding("s", "statements", "Statements", tooltip="Every statement with its line in the file"),
         Binding("m", "mode", "Mode", tooltip="Another way back: lock, restore, restore-closed"),
         Binding("x", "skip", "Skip rehearsal", tooltip="Go on without knowing whether it works here"),
+        Binding("o", "online", "Build first", tooltip="Build big tables' indexes before the transaction, or not"),
         Binding("c", "cancel", "Cancel", tooltip="Stop the run and roll everything back"),
         Binding("l", "locks", "Locks", tooltip="Who is in the way; a session can be ended there, the run goes on"),
         Binding("y", "copy", "Copy path", tooltip="Copy the path of the report"),
@@ -84,6 +85,7 @@ class WalkthroughScreen(DeckScreen):
         "previous",
         "screen.previous",
         "mode",
+        "online",
         "skip",
         "repeat",
         "statements",
@@ -242,7 +244,7 @@ class WalkthroughScreen(DeckScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Actions a step has no use for are not bound there."""
-        if action in ("repeat", "statements", "skip", "cancel", "copy", "rehearse", "mode"):
+        if action in ("repeat", "statements", "skip", "cancel", "copy", "rehearse", "mode", "online"):
             return self.step.offers(action)
         if action == "next":
             return not self._typing and not self.step.offers("rehearse")
@@ -295,6 +297,11 @@ class WalkthroughScreen(DeckScreen):
         """Go on without a rehearsal."""
         self.walk.skip()
         self.say(f"{self.glyphs.warn} rehearsal skipped: whether it works here is not known", "warn")
+
+    def action_online(self) -> None:
+        """Build big tables' indexes before the transaction, or not."""
+        self.walk.turn_online()
+        self.refresh_bindings()
 
     def action_mode(self) -> None:
         """Choose another way back; the steps behind this one are asked anew."""

@@ -48,6 +48,8 @@ select json_build_object(
         select coalesce(json_agg(json_build_object(
                    'name', w.relation,
                    'rows', greatest(c.reltuples, pg_stat_get_live_tuples(c.oid)),
+                   -- Not pg_table_size(): it waits for whoever holds the table exclusively.
+                   'bytes', c.relpages::float8 * current_setting('block_size')::integer,
                    -- What LOCK TABLE asks for in any mode stronger than ROW EXCLUSIVE.
                    'lockable', has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) order by w.relation), '[]')
           from wanted w

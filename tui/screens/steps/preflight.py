@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable
 
-from tui.core.preflight import Level
+from tui.core.preflight import BUILDABLE, Level
 from tui.core.text import count, one_line
 from tui.screens.steps.step import NOTHING_YET, Promise, Standing, Step, hanging, paragraph
 from tui.theme import Role
@@ -20,6 +20,14 @@ class PreflightStep(Step):
 
     NAME = "Preflight"
     OFFERS = frozenset({"repeat"})
+
+    def offers(self, action: str) -> bool:
+        """Indexes that can be built beforehand can be chosen to be."""
+        return super().offers(action) or (action == "online" and not self.walk.settled and self._buildable)
+
+    @property
+    def _buildable(self) -> bool:
+        return any(check.name == BUILDABLE for check in self.walk.preflight.answer or ())
 
     def promise(self) -> Promise:
         """Reading only."""
@@ -77,6 +85,9 @@ class PreflightStep(Step):
                 one_line(check.meaning, 1000), cells, "text" if check.level != "pass" else "dim", indent=2
             )
             lines += hanging(("  mend: ", "live"), one_line(check.remedy, 1000), cells) if check.remedy else []
+            if check.name == BUILDABLE and self.walk.plan.online:
+                chosen = "chosen: they are built at the run's beginning, after the name is typed; o takes it back"
+                lines += hanging((f"  {self.glyphs.ok} ", "ok"), chosen, cells, "ok")
         return lines
 
 

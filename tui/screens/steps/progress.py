@@ -8,7 +8,7 @@ from tui.core.aftermath import counted
 from tui.core.check import Check
 from tui.core.locks import Node, tree
 from tui.core.report import label
-from tui.core.run import Blocker, Failure, Finished, Outcome, Phase, Plan, RunState
+from tui.core.run import Blocker, Building, Failure, Finished, Outcome, Phase, Plan, RunState, Validating
 from tui.core.statements import title
 from tui.core.text import Glyphs, count, duration, one_line
 from tui.screens.steps.step import behind, cleaned, ending_lines, field, hanging, heading, paragraph
@@ -45,6 +45,9 @@ def run_lines(run: Run, cells: int, glyphs: Glyphs) -> list[Line]:
     if run.control.cancelled:
         word = f"{glyphs.wait} cancelling: everything is being rolled back"
         lines += paragraph(word, cells, "warn!")
+    elif state.online is not None and state.phase in (Phase.BUILDING, Phase.VALIDATING):
+        lines += paragraph(online_words(state.online), cells, "live")
+        lines += paragraph("Nobody is kept from reading or writing meanwhile.", cells, "dim")
     elif state.phase is Phase.WAITING or (state.phase is Phase.LOCKING and state.blockers):
         lines += waiting_lines(run.plan, state, cells, glyphs)
     else:
@@ -75,6 +78,16 @@ def _statement(run: Run, cells: int) -> list[Line]:
     statement = statements[state.done]
     place: Span = (f"{one_line(run.plan.source(state.done), 40)}:{statement.line}", "dim")
     return [Line(justify(((title(statement), "text"),), (place,), cells))]
+
+
+def online_words(event: Building | Validating) -> str:
+    """The index being built before the transaction, or the constraint being validated after it."""
+    what = f"{one_line(event.name, 80)} on {one_line(event.table, 120)}, {event.at} of {event.total}"
+    if isinstance(event, Validating):
+        return f"committed; validating {what}"
+    share = "" if event.done is None else f", {event.done:.0%}"
+    phase = f" ({one_line(event.phase, 60)})" if event.phase else ""
+    return f"building {what}: {duration(int(event.seconds))}{share}{phase}"
 
 
 def waiting_lines(plan: Plan, state: RunState, cells: int, glyphs: Glyphs) -> list[Line]:

@@ -206,6 +206,12 @@ class Walk:
             self.plan = replace(self.plan, restore=found.restore)
         return found
 
+    def turn_online(self) -> None:
+        """Build big tables' indexes before the transaction, or not."""
+        if self.live is None and not self.settled:
+            self.plan = replace(self.plan, online=not self.plan.online)
+            self._told()
+
     def next_mode(self) -> None:
         """Another way back: what was asked and rehearsed was about the one before. Not during or after a run."""
         if self.action == "rollback" and self.live is None and not self.settled:
