@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
-from tui.commands import shapes
 from tui.core.bundle import Bundle
 from tui.core.check import Check
 from tui.core.deck import Deck, Destination
@@ -18,6 +18,9 @@ from tui.core.restore_words import meaning
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.surface import Change, ChangeKind
 from tui.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tui.commands import shapes  # some milliseconds that only `schema` needs to spend
 
 OUTCOMES: dict[Outcome, shapes.RunOutcome] = {
     Outcome.REHEARSED: "rehearsed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.commands import documents, words
+from tui.commands import words
 from tui.commands.session import ask, open_session
 from tui.core.look import Look
 from tui.core.plan import Preview
@@ -24,6 +24,8 @@ def status(options: Options, *, as_json: bool) -> int:
     session = open_session(options, out)
     look = ask(session, _look)
     if as_json:
+        from tui.commands import documents
+
         out.json(documents.status(session, look))
     else:
         words.status(out, session, look)
@@ -42,6 +44,8 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
     look, preview = ask(session, question)
     wanted = replace(asked, restore=preview.restore)
     if as_json:
+        from tui.commands import documents
+
         out.json(documents.plan(session, look, wanted, preview))
     else:
         words.plan(out, session, look, wanted, preview)
@@ -54,6 +58,8 @@ def history(options: Options, *, as_json: bool) -> int:
     session = open_session(options, out)
     look = ask(session, _look)
     if as_json:
+        from tui.commands import documents
+
         out.json(documents.history(session, look))
     else:
         words.history(out, look)

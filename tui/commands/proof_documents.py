@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tui.commands import shapes
+from typing import TYPE_CHECKING
+
 from tui.commands.documents import bundle, check, status, target
 from tui.commands.verification import Verification
 from tui.core.check import Layer
@@ -11,6 +12,9 @@ from tui.core.drift import Drift, drift_said, drift_state
 from tui.core.isolation import Matrix, Probe
 from tui.core.proof_words import grid, not_probed, standing
 from tui.core.safety import Finding
+
+if TYPE_CHECKING:
+    from tui.commands import shapes  # some milliseconds that only `schema` needs to spend
 
 
 def verification(deck: Deck, found: Verification) -> shapes.Verification:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from tui.core.bundle import Bundle
-from tui.core.check import Layer
-from tui.core.drift import Drift
-from tui.core.locks import Ended, Ending, LockPicture
-from tui.core.look import Look, Server
-from tui.core.panels import Panels
-from tui.core.plan import Preview
-from tui.core.preflight import PreflightCheck
-from tui.core.proof import Proof
-from tui.core.run import Event, Plan
+if TYPE_CHECKING:
+    # A port needs the types' names only: who knows a place or a problem need not load all the rest.
+    from tui.core.bundle import Bundle
+    from tui.core.check import Layer
+    from tui.core.drift import Drift
+    from tui.core.locks import Ended, Ending, LockPicture
+    from tui.core.look import Look, Server
+    from tui.core.panels import Panels
+    from tui.core.plan import Preview
+    from tui.core.preflight import PreflightCheck
+    from tui.core.proof import Proof
+    from tui.core.run import Event, Plan
 
 Environment = Literal["production", "staging", "local"]
 """What a database is for; production is marked on every screen and in every command's output."""

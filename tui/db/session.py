@@ -23,7 +23,6 @@ from tui.core.run import Event, Plan
 from tui.core.safety import Finding, judge, scope, unproven
 from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
-from tui.db import applier
 from tui.db.feeds import Feeds
 from tui.db.link import Link, query_problem
 from tui.db.lint import lint
@@ -204,6 +203,8 @@ class Session:
 
     def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         """Run the plan on connections of its own; the last event is always a Finished."""
+        from tui.db import applier  # a glance, the command that must be quick, needs no engine
+
         return applier.run(self._target, plan, control, journals=self._journals)
 
     async def close(self) -> None:
