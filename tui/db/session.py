@@ -73,15 +73,6 @@ class Session:
             return PreflightCheck("address", "warn", f"{found.describe()}: it answers, but {wrong}.")
         return PreflightCheck("address", "pass", f"{found.describe()}.")
 
-    def address(self) -> PreflightCheck | None:
-        """What the address of the target says by itself, None where it is not one of Supabase's."""
-        found, wrong = self._target.supabase, self._target.mistake()
-        if found is None:
-            return None
-        if wrong:
-            return PreflightCheck("address", "warn", f"{found.describe()}: it answers, but {wrong}.")
-        return PreflightCheck("address", "pass", f"{found.describe()}.")
-
     @property
     def handshake(self) -> float:
         """Seconds the last handshake took."""
