@@ -29,6 +29,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.faults.reporting import (  # noqa: F401 - hooks: the table of the campaign is printed by the first process
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
 from tests.support import DEMO, Cluster, Database, MakeDatabase, wait_for
 from tui.demo.installation import system_installations
 from tui.demo.kept import Kept

@@ -1,4 +1,4 @@
-"""The campaign's record, and its table at the end of the session."""
+"""The fixture of the fault campaign."""
 
 from __future__ import annotations
 
@@ -7,23 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.campaign import Campaign
-
-_CAMPAIGN = Campaign()
+from tests.faults.reporting import CAMPAIGN
 
 
 @pytest.fixture
-def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+def campaign() -> Iterator[Campaign]:
     """The record of every case; a test that leaves a lie in it fails, with every lie told."""
-    since = len(_CAMPAIGN.cases)
-    yield _CAMPAIGN
-    lies = _CAMPAIGN.lies(since)
+    since = len(CAMPAIGN.cases)
+    yield CAMPAIGN
+    lies = CAMPAIGN.lies(since)
     if lies:
         pytest.fail("\n".join(f"{case.kind} ({case.where}) at {case.moment}: {case.lie}" for case in lies))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of outcomes, however the tests were started."""
-    if _CAMPAIGN.cases:
-        terminalreporter.section("fault campaign")
-        for line in _CAMPAIGN.table():
-            terminalreporter.write_line(line)
