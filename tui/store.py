@@ -14,6 +14,7 @@ from textual.message import Message
 
 from tui.core.deck import Problem
 from tui.core.drift import Drift
+from tui.core.facts import Runner
 from tui.core.look import Look, Server
 from tui.core.panels import ErrorsPanel, ExecutionsPanel, Panels
 from tui.core.proof import Proof
@@ -148,6 +149,7 @@ class Store:
         self.executions: ExecutionsPanel | None = None
         self.errors: ErrorsPanel | None = None
         self.panels_at = 0.0
+        self.runner: Runner | None = None
         self.taken_at: datetime | None = None
         """The server's clock at `panels_at`."""
         self.paused = False
@@ -219,6 +221,9 @@ class Store:
         """New panels. Returns whether the source of one changed, which means that the catalog did."""
         other = False
         self.panels_at, self.taken_at = now, panels.taken_at
+        if panels.runner != self.runner:
+            self.runner = panels.runner
+            self._differs("connection")
         if panels.executions != self.executions:
             other |= self.executions is not None and _source(self.executions) != _source(panels.executions)
             self.executions = panels.executions

@@ -235,3 +235,26 @@ async def test_who_only_keeps_the_blocker_waiting_is_shown_as_well(database: Dat
         await waiting
     finally:
         await asyncio.gather(root.close(), middle.close())
+
+
+async def test_every_dashboard_is_told_of_a_run_with_its_next_tick(
+    database: Database, target: Target, session: Session
+) -> None:
+    await session.look()
+    assert (await session.tick(900)).runner is None
+    bundle = library(PATCH=lambda text: text + "\nselect pg_sleep(20);\n")
+    control, began = Control(), asyncio.Event()
+
+    async def hold() -> None:
+        async for event in applier.run(target, plan_for(database, bundle, again=True), control):
+            if isinstance(event, StatementDone) and event.index == len(bundle.patch.statements) - 2:
+                began.set()
+
+    held = asyncio.create_task(hold())
+    await began.wait()
+    # Its panels' tables are locked by the run: the tick gives them up after a second and brings the rest.
+    runner = (await session.tick(900)).runner
+    control.cancel()
+    await held
+    assert runner is not None and runner.application == "patchdeck apply dana@bastion-2"
+    assert (await session.tick(900)).runner is None

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from tui.core.facts import Runner
+
 ROWS_KEPT = 200
 """Rows a panel holds; older ones are the database's to keep."""
 
@@ -103,12 +105,15 @@ class ErrorsPanel:
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """Both panels after one tick; `taken_at` is the server's clock, `rtt` the tick's round trip in seconds."""
+    """Both panels after one tick; `taken_at` is the server's clock, `rtt` the tick's round trip in seconds, `runner`
+    the run of patchdeck that is under way, whoever's it is.
+    """
 
     executions: ExecutionsPanel
     errors: ErrorsPanel
     taken_at: datetime
     rtt: float
+    runner: Runner | None = None
 
 
 def merge_rows(kept: Sequence[Row], fresh: Iterable[Row]) -> tuple[Row, ...]:

@@ -13,8 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 
+import msgspec
+
 from tui.core.bundle import Bundle, Panel, PanelSource
 from tui.core.catalog import Catalog
+from tui.core.facts import Runner
 from tui.core.panels import (
     ROWS_KEPT,
     Bucket,
@@ -32,6 +35,7 @@ from tui.core.text import redact, visible
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, Reply, Row, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.queries import query
 
 WIDE_EVERY = 15.0
 """Seconds between two readings of the whole window."""
@@ -75,7 +79,9 @@ class Feeds:
         """
         feeds: tuple[_Feed, ...] = (self._executions, self._errors)
         while True:
-            commands = [Command("begin read only"), set_local(TICK_LIMITS), Command(_CLOCK)]
+            commands = [
+                Command("begin read only"), set_local(TICK_LIMITS), Command(_CLOCK), Command(query("runner")),
+            ]  # fmt: skip
             spans: list[tuple[_Feed, int]] = []
             for feed in feeds:
                 spans.append((feed, len(commands)))
@@ -94,7 +100,9 @@ class Feeds:
         now = datetime.fromisoformat(replies[2].value)
         for (feed, start), end in zip(spans, [spans[1][1], len(replies) - 1], strict=True):
             feed.take(replies[start:end], now, window)
-        return Panels(self._executions.panel, self._errors.panel, now, link.rtt)
+        running = replies[3].value
+        runner = msgspec.json.decode(running, type=Runner) if running else None
+        return Panels(self._executions.panel, self._errors.panel, now, link.rtt, runner)
 
 
 class _Feed(ABC):

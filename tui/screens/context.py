@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui.core.deck import Deck
-from tui.core.text import Glyphs
+from tui.core.facts import Runner
+from tui.core.text import Glyphs, one_line
 from tui.store import Connected, Store
 from tui.widgets.band import Band
 from tui.widgets.lines import Groups
@@ -66,6 +67,20 @@ class Context:
             tally=tally,
             paused=self.store.paused,
             read_only=self.read_only,
-            news=proof_news(self.store, self.monotonic()),
-            brief_news=proof_news(self.store, self.monotonic(), brief=True),
+            news=(*_running(self.store.runner), *proof_news(self.store, self.monotonic())),
+            brief_news=(
+                *_running(self.store.runner, brief=True),
+                *proof_news(self.store, self.monotonic(), brief=True),
+            ),
         )
+
+
+def _running(runner: Runner | None, *, brief: bool = False) -> Groups:
+    """The run that is under way, whoever's it is: who, since when."""
+    if runner is None:
+        return ()
+    who = one_line(runner.application or runner.user or "a run", 63)
+    if brief:
+        return (((f"{who.removeprefix('patchdeck ')} runs", "warn"),),)
+    since = f" since {one_line(runner.since.partition(' ')[2], 20)}" if runner.since else ""
+    return (((f"{who} is running{since}", "warn"),),)
