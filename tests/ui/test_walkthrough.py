@@ -21,7 +21,7 @@ from tui.core.catalog import Catalog, Policy, Table
 from tui.core.deck import Control, Deck, Destination, Problem
 from tui.core.look import Look
 from tui.core.plan import Count, PlanItem, Preview
-from tui.core.preflight import PreflightCheck
+from tui.core.preflight import BUILDABLE, PreflightCheck
 from tui.core.run import (
     Action,
     Attempt,
@@ -492,6 +492,20 @@ async def test_blockers_are_a_tree_and_the_locks_are_a_key_away_while_it_waits()
         await walker.sees("waits for process 4711")
         freed.set()
         await walker.sees("IT WILL WORK")
+
+
+async def test_indexes_of_big_tables_can_be_chosen_to_be_built_first() -> None:
+    deck = WalkDeck(works)
+    deck.preflight_now = (PreflightCheck(BUILDABLE, "warn", "public.agents is big: agents_idx.", "Build it first: o."),)
+    async with walking(deck) as walker:
+        await walker.to("Preflight")
+        await walker.sees("agents_idx", "o Build first")
+        await walker.press("o")
+        await walker.sees("chosen: they are built")
+        await walker.press("o")
+        await walker.until(lambda: not walker.screen.walk.plan.online)
+        await walker.press("o")
+        await walker.until(lambda: walker.screen.walk.plan.online)
 
 
 async def test_cancelling_asks_the_run_to_stop_and_says_so() -> None:
