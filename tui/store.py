@@ -195,7 +195,7 @@ class Store:
         if old is None or _comparable(old) != _comparable(look):
             self._differs("look")
         proof = self.proving.proof
-        # What changed since a look from before the proof was most likely proven: an apply, with the proof of its result.
+        # What changed since a look from before the proof was most likely proven: an apply with the proof of its end.
         if old is not None and proof is not None and old.checks != look.checks and old.taken_at >= proof.taken_at:
             self._prove(replace(self.proving, outdated=True))
 

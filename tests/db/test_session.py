@@ -1,4 +1,4 @@
-"""What a session proves of the shipped migration on real servers: both layers beyond the structure, before and after."""
+"""What a session proves of the shipped migration on real servers: the layers beyond the structure, before and after."""
 
 from __future__ import annotations
 
