@@ -83,11 +83,11 @@ class PtySession:
                 break
         return bytes(self.written[begin:])
 
-    def wait_for(self, text: str, timeout: float = 15.0) -> None:
+    def wait_for(self, text: str, timeout: float = 60.0) -> None:
         """Until the screen shows `text`; fails with the screen when it does not."""
         self.wait_until(lambda: text in self.screen(), timeout, f"{text!r} on the screen")
 
-    def wait_until(self, condition: Callable[[], bool], timeout: float = 15.0, what: str = "the condition") -> None:
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 60.0, what: str = "the condition") -> None:
         """Until `condition` holds; fails with the screen when it does not in time."""
         until = time.monotonic() + timeout
         while not condition():
@@ -95,7 +95,7 @@ class PtySession:
                 raise AssertionError(f"waited {timeout} s for {what}; the screen:\n{self.screen()}")
             self._read(0.05)
 
-    def wait_exit(self, timeout: float = 5.0) -> tuple[int, float]:
+    def wait_exit(self, timeout: float = 30.0) -> tuple[int, float]:
         """(exit code, seconds it took); the code is negative when a signal ended it."""
         begin = time.monotonic()
         while time.monotonic() - begin < timeout:
