@@ -324,6 +324,9 @@ async def _run(deck: Deck, settings: Settings) -> int:
 
 def run_dashboard(deck: Deck, settings: Settings) -> int:
     """Open the dashboard until it is left. Returns the exit code: 0, or 128 + the signal that ended it."""
+    for name in ("COLUMNS", "LINES"):
+        # Textual takes an exported size for the terminal's and would keep it through every resize.
+        os.environ.pop(name, None)
     try:
         return asyncio.run(_run(deck, settings))
     except OSError as error:
