@@ -91,6 +91,7 @@ async def _walk_through_apply(pilot: Pilot[None], demo: Demo) -> None:
     await _shown(pilot, "COMMITTED")
     await pilot.press("n")
     await _shown(pilot, "The migration is in force")
+    await _shown(pilot, "negative control")
     await pilot.press("n")
     await _shown(pilot, "What is left to do")
     await pilot.press("escape")
