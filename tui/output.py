@@ -7,13 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-from tui.core.text import Glyphs, glyphs, one_line, redact, visible
+from tui.core.cleaning import clean
+from tui.core.text import Glyphs, glyphs, one_line, redact
 from tui.exits import Exit, Stop
 
 Part = str | tuple[str, str]
@@ -121,28 +121,12 @@ class Output:
 
 def encode(document: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """`document` as indented JSON: texts cleaned and redacted, times as RFC 3339, seconds to the microsecond."""
-    return json.dumps(_clean(document), indent=2, ensure_ascii=ascii_only)
+    return json.dumps(clean(document, JSON_TEXT_LIMIT), indent=2, ensure_ascii=ascii_only)
 
 
 def plain(text: str, limit: int = 200) -> str:
     """Outside text for one line of a screen: visible, no line breaks, no secrets, at most `limit` characters."""
     return redact(one_line(text, limit))
-
-
-def _clean(value: Any) -> Any:
-    match value:
-        case str():
-            return redact(visible(value, limit=JSON_TEXT_LIMIT, newlines=True))
-        case float():
-            return round(value, 6)
-        case datetime():
-            return value.isoformat()
-        case Mapping():
-            return {key: _clean(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_clean(item) for item in value]
-        case _:
-            return value
 
 
 def _console(stream: _Pipe) -> Console:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from tui.core.check import Check
+from tui.core.cleaning import clean
 from tui.core.look import Server
 from tui.core.report import KINDS, Report, label
 from tui.core.restore import Loss
 from tui.core.run import Failure
-from tui.core.text import redact, visible
 
 TEXT_LIMIT = 100_000
 """Characters of one text."""
@@ -71,7 +70,7 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "notes": list(plan.bundle.manifest.notes),
     }
-    return {key: _clean(value) for key, value in raw.items()}
+    return {key: clean(value, TEXT_LIMIT) for key, value in raw.items()}
 
 
 def as_json(report: Report) -> str:
@@ -123,19 +122,3 @@ def _tally(checks: Iterable[Check]) -> dict[str, Any]:
             if not check.ok
         ],
     }
-
-
-def _clean(value: Any) -> Any:
-    match value:
-        case str():
-            return redact(visible(value, limit=TEXT_LIMIT, newlines=True))
-        case float():
-            return round(value, 6)
-        case datetime():
-            return value.isoformat()
-        case Mapping():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_clean(item) for item in value]
-        case _:
-            return value
