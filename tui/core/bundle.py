@@ -7,8 +7,6 @@ Reading the folder is `tui.files`' business.
 from __future__ import annotations
 
 import hashlib
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -19,6 +17,7 @@ from tui.core.expectation import Expectation
 from tui.core.isolation_spec import IsolationSpec, flaws
 from tui.core.safety import LintRequest, Mute
 from tui.core.statements import Statement, check_script, split
+from tui.core.toml_shape import located, read
 
 MANIFEST = "bundle.toml"
 
@@ -70,20 +69,82 @@ class CountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PanelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The queries of one panel for one state of the database; the first source whose `requires` all exist is used.
 
-    Column contracts are stated in each file's header: `new`, `window` for every kind, `running` for executions, `top`
-    for errors.
+    Every tick asks `new` and `window`, for executions `running`, for errors `top`; when one row is opened, for
+    executions `detail` and `log`, for errors `course` and `occurrences`. `scope` is what the rows can be narrowed down
+    to ("tenant"); `scopes` lists those, and every other query then takes one as its last parameter. The contracts:
+    `PANEL_QUERIES`, and each file's header.
     """
 
     new: str
     window: str
     running: str | None = None
     top: str | None = None
+    detail: str | None = None
+    log: str | None = None
+    course: str | None = None
+    occurrences: str | None = None
+    scope: str = ""
+    scopes: str | None = None
     requires: tuple[str, ...] = ()
     note: str = ""
 
     def files(self) -> tuple[str, ...]:
         """The .sql files this source names."""
-        return tuple(file for file in (self.new, self.window, self.running, self.top) if file)
+        return tuple(file for name in PANEL_QUERIES if (file := getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class PanelQuery:
+    """The contract of one of a panel source's queries.
+
+    `parameters` in order, all sent as text; with `scoped` a source that has scopes is given one more: a scope's key, ""
+    for the rows of none, null for all. `columns` by the kind of the panels that have the query; without one that is
+    `needed` there is no panel.
+    """
+
+    parameters: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    scoped: bool = True
+    needed: bool = False
+
+
+EXECUTION_COLUMNS = ("id", "kind", "name", "scope", "status", "started_at", "duration_ms", "message")
+ERROR_COLUMNS = ("id", "at", "source", "kind", "message", "scope")
+BUCKET_COLUMNS = ("bucket", "total", "ok", "failed", "running", "p50_ms", "p95_ms")
+
+PANEL_QUERIES: Mapping[str, PanelQuery] = {
+    "new": PanelQuery(
+        ("time of the last one seen", "its id", "rows at most", "window in seconds"),
+        {"executions": EXECUTION_COLUMNS, "errors": ERROR_COLUMNS},
+        needed=True,
+    ),
+    "window": PanelQuery(
+        ("window in seconds", "bucket in seconds"),
+        {"executions": BUCKET_COLUMNS, "errors": BUCKET_COLUMNS[:2]},
+        needed=True,
+    ),
+    "running": PanelQuery(("ids", "window in seconds"), {"executions": EXECUTION_COLUMNS}, needed=True),
+    "top": PanelQuery(
+        ("window in seconds", "rows at most"),
+        {"errors": ("fingerprint", "kind", "message", "total", "last_at")},
+        needed=True,
+    ),
+    "detail": PanelQuery(("id",), {"executions": ("name", "value", "length")}, scoped=False),
+    "log": PanelQuery(("id", "rows at most"), {"executions": ("at", "level", "step", "message", "ms")}, scoped=False),
+    "course": PanelQuery(
+        ("fingerprint", "window in seconds", "bucket in seconds"), {"errors": BUCKET_COLUMNS[:2]}
+    ),
+    "occurrences": PanelQuery(
+        ("fingerprint", "window in seconds", "rows at most"),
+        {"errors": ("id", "at", "source", "message", "scope", "execution")},
+    ),
+    "scopes": PanelQuery(
+        ("window in seconds", "rows at most"),
+        {kind: ("key", "label", "total") for kind in ("executions", "errors")},
+        scoped=False,
+    ),
+}
+"""What a panel source may name, with the parameters each is given and the columns it answers with, by kind."""
 
 
 class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,8 +274,8 @@ def _text(files: Mapping[str, str], name: str) -> str:
 
 def _isolation(files: Mapping[str, str], name: str, expectation: Expectation) -> IsolationSpec:
     spec = _decode(files, name, IsolationSpec)
-    for path, reason in flaws(spec, expectation):
-        raise BundleError(name, f"{reason} at {path.removeprefix('$.')}", _line_of(_text(files, name), path))
+    for flaw in located(_text(files, name), flaws(spec, expectation)):
+        raise BundleError(name, flaw.reason, flaw.line)
     return spec
 
 
@@ -222,38 +283,23 @@ T = TypeVar("T")
 
 
 def _decode(files: Mapping[str, str], name: str, shape: type[T]) -> T:
-    text = _text(files, name)
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise BundleError(name, f"not valid TOML: {error}", int(line[1]) if line else None) from None
-    try:
-        return msgspec.convert(tree, shape)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at ")
-        where = path.strip("`").removeprefix("$").lstrip(".")
-        raise BundleError(name, f"{reason} at {where}" if where else reason, _line_of(text, path)) from None
-
-
-def _line_of(text: str, path: str) -> int | None:
-    """The line of the n-th `[[table]]` header a msgspec path such as `$.tables[3].columns[2]` points into, if it has
-    one.
-    """
-    head = re.match(r"`?\$\.(\w+)\[(\d+)\]", path)
-    if not head:
-        return None
-    starts = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == f"[[{head[1]}]]"]
-    index = int(head[2])
-    return starts[index] if index < len(starts) else None
+    found = read(_text(files, name), shape)
+    if isinstance(found, tuple):
+        raise BundleError(name, found[0].reason, found[0].line)
+    return found
 
 
 def _check_panels(manifest: Manifest) -> None:
     for panel in manifest.panels:
         for source in panel.sources:
-            needed = "running" if panel.kind == "executions" else "top"
-            if getattr(source, needed) is None:
-                raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} needs `{needed}`")
+            for name, query in PANEL_QUERIES.items():
+                named = getattr(source, name) is not None
+                if named and panel.kind not in query.columns:
+                    raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} has no `{name}`")
+                if not named and query.needed and panel.kind in query.columns:
+                    raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} needs `{name}`")
+            if bool(source.scope) != bool(source.scopes):
+                raise BundleError(MANIFEST, f"panel {panel.id!r}: `scope` and `scopes` go together")
 
 
 def _script(file: str, text: str) -> Script:

@@ -171,7 +171,7 @@ def scopes(spec: IsolationSpec, persona: Persona, subject: Subject) -> Iterator[
 
 
 def flaws(spec: IsolationSpec, expectation: Expectation) -> Iterator[tuple[str, str]]:
-    """What is wrong with a file of the right shape: (path as msgspec writes it, reason), the first the worst."""
+    """What is wrong with a file of the right shape: (path as msgspec writes it, reason), all of it."""
     personas = {persona.name for persona in spec.personas}
     for group, names in spec.groups.items():
         yield from _unknown(f"$.groups.{group}", "persona", names, personas)
@@ -221,6 +221,8 @@ def _rows(where: str, spec: IsolationSpec, subject: Subject) -> Iterator[tuple[s
         yield from _unknown(where, "tenant", (tenant,), spec.tenants)
         yield from _unknown(where, "user", (user,), spec.users)
     for persona in spec.personas if subject.rows else ():
+        if not {persona.own, persona.also, persona.foreign} <= {"", *spec.tenants}:
+            continue  # said where the persona is
         for scope, tenant, user in scopes(spec, persona, subject):
             if (tenant, user) not in made:
                 yield where, f"rows has none of tenant {tenant!r} and user {user!r} ({persona.name}, {scope})"
