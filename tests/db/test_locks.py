@@ -9,11 +9,13 @@ import psycopg
 import pytest
 
 from tests.db.test_applier import library, plan_for, run
-from tests.support import Database, MakeDatabase
+from tests.support import Database, MakeDatabase, ask, wait_for
 from tui.core.deck import Control, Problem
 from tui.core.locks import LockPicture, LockSession, tree
 from tui.core.run import StatementDone, WaitingForLock
 from tui.db import applier
+from tui.db.link import Link
+from tui.db.locks import find_blockers
 from tui.db.session import Session
 from tui.db.target import Target, resolve
 
@@ -258,3 +260,66 @@ async def test_every_dashboard_is_told_of_a_run_with_its_next_tick(
     await held
     assert runner is not None and runner.application == "patchdeck apply dana@bastion-2"
     assert (await session.tick(900)).runner is None
+
+
+async def test_a_look_that_meets_a_lock_names_its_holder(database: Database, session: Session) -> None:
+    """Also on a table that was there before, where a definition is deparsed; the next look is as if nothing was."""
+    async with await connect(database.admin_dsn, "vacuum full") as holder:
+        await holder.execute("lock table auth.users, public.books in access exclusive mode")
+        pid = holder.info.backend_pid
+        with pytest.raises(Problem) as refused:
+            await session.look()
+        said = refused.value.message
+        assert said.startswith(f"auth.users and 1 more is locked by process {pid} (vacuum full, role ")
+        assert "idle in transaction, its transaction began " in said
+        assert (refused.value.kind, refused.value.retry) == ("query", True)
+        assert "key l" in refused.value.hint
+        await holder.rollback()
+    assert (await session.look()).verdict.healthy
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
+async def test_a_look_behind_somebody_who_waits_names_both(database: Database, session: Session) -> None:
+    """Nobody overtakes a waiting ALTER: it is in our way although it holds nothing yet, and so is whom it waits for."""
+    reader = await connect(database.direct_dsn, "report")
+    ddl = await connect(database.direct_dsn, "other tool")
+    try:
+        await reader.execute("select count(*) from public.books")
+        altering = asyncio.create_task(ddl.execute("alter table public.books add column pages integer"))
+        await eventually(session, ddl.info.backend_pid)
+        with pytest.raises(Problem) as refused:
+            await session.look()
+        assert f"public.books is locked by process {ddl.info.backend_pid} (other tool" in refused.value.message
+        assert refused.value.message.endswith(f"which itself waits for process {reader.info.backend_pid}")
+        await reader.rollback()
+        await altering
+        await ddl.rollback()
+    finally:
+        await asyncio.gather(reader.close(), ddl.close())
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
+async def test_a_run_behind_somebody_who_waits_names_both(database: Database, target: Target) -> None:
+    """A foreign key's lock goes together with a reader's, but not with that of an ALTER that waits for the reader."""
+    reader = await connect(database.direct_dsn, "report")
+    ddl = await connect(database.admin_dsn, "other tool")
+    link = Link(target)
+    try:
+        await link.open()
+        await reader.execute("select count(*) from auth.users")
+        altering = asyncio.create_task(ddl.execute("alter table auth.users add column pages integer"))
+        pid = ddl.info.backend_pid
+        waits = f"select 1 from pg_locks where pid = {pid} and not granted"
+        await asyncio.to_thread(wait_for, lambda: ask(database.admin_dsn, waits))
+        found = await find_blockers(link, [("auth.users", "SHARE ROW EXCLUSIVE")])
+        assert [(one.pid, one.blocks, one.waits_for) for one in sorted(found, key=lambda one: one.blocks)] == [
+            (reader.info.backend_pid, "", ()),
+            (pid, "auth.users", (reader.info.backend_pid,)),
+        ]
+        await reader.rollback()
+        await altering
+        await ddl.rollback()
+    finally:
+        await asyncio.gather(reader.close(), ddl.close(), link.close())

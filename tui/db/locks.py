@@ -14,7 +14,7 @@ from tui.core.catalog import Catalog
 from tui.core.deck import Problem
 from tui.core.locks import Ended, Ending, LockPicture, decode_picture, watched
 from tui.core.run import Action, Blocker
-from tui.core.text import one_line, visible
+from tui.core.text import duration, one_line, visible
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
@@ -22,6 +22,12 @@ from tui.db.queries import query
 from tui.db.target import Target
 
 Lock = tuple[str, LockMode]
+
+LOCK_TIMEOUT = "55P03"
+"""lock_not_available: of a look, that it waited for a table as long as it may."""
+
+NAMED = 3
+"""Sessions that one sentence names."""
 
 
 def wanted_locks(bundle: Bundle, live: Catalog, action: Action, more: Iterable[str] = ()) -> tuple[Lock, ...]:
@@ -71,6 +77,38 @@ async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 
         )
         for pid, user, application, state, age, text, mode, relation, waits_for in reply.rows
     )
+
+
+async def look_refused(link: Link, error: StatementError, bundle: Bundle) -> Problem:
+    """Why a look was refused: the server's words or, where it waited in vain for a lock, who is in the way of reading
+    the bundle's tables. The transaction of `link` is rolled back. Raises Problem when the line is lost.
+    """
+    await link.run("rollback")
+    if error.sqlstate != LOCK_TIMEOUT:
+        return query_problem(error)
+    in_the_way = await find_blockers(link, [(name, "ACCESS SHARE") for name in watched(bundle)])
+    holders = {blocker.pid: blocker for blocker in reversed(in_the_way) if blocker.blocks}
+    if not holders:
+        message = f"a table that is read here was locked, by whom is not known ({LOCK_TIMEOUT})"
+        return Problem("query", message, "the view Locks (patchdeck, key l) shows who holds what")
+    said = []
+    for pid, holder in sorted(holders.items())[:NAMED]:
+        tables = [one.blocks for one in in_the_way if one.pid == pid]
+        more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+        behind = f", which itself waits for process {holder.waits_for[0]}" if holder.waits_for else ""
+        said.append(f"{tables[0]}{more} is locked by {_described(holder)}{behind}")
+    hint = "wait until that has ended, or end it: the view Locks (patchdeck, key l) shows who holds what"
+    return Problem("query", one_line("; ".join(said), 600), hint)
+
+
+def _described(blocker: Blocker) -> str:
+    """A session in one phrase, as far as the role may see it."""
+    who = [blocker.application, f"role {blocker.user}" if blocker.user else "", blocker.state]
+    if blocker.age:
+        who.append(f"its transaction began {duration(int(blocker.age))} ago")
+    name = f"process {blocker.pid}" if blocker.pid else "a prepared transaction"
+    known = ", ".join(one_line(text, 60) for text in who if text)
+    return f"{name} ({known})" if known else name
 
 
 class LockWatch:

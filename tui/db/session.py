@@ -24,9 +24,9 @@ from tui.core.safety import Finding, judge, scope, unproven
 from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
 from tui.db.feeds import Feeds
-from tui.db.link import Link, query_problem
+from tui.db.link import Link
 from tui.db.lint import lint
-from tui.db.locks import LockWatch
+from tui.db.locks import LockWatch, look_refused
 from tui.db.matrix import prove
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
@@ -225,8 +225,7 @@ class Session:
             try:
                 replies = await self._looks.batch([*commands, Command("rollback")])
             except StatementError as error:
-                await self._looks.run("rollback")
-                raise query_problem(error) from None
+                raise await look_refused(self._looks, error, self._bundle) from None
         return tuple(
             Count(visible(count.title), visible(label or ""), int(rows or 0), visible(note or ""))
             for count, reply in zip(fitting, replies[2:-1], strict=True)

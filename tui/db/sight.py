@@ -14,7 +14,8 @@ from tui.core.report_ledger import LedgerRow
 from tui.core.surface import digest
 from tui.core.verdict import judge
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
-from tui.db.link import Link, query_problem
+from tui.db.link import Link
+from tui.db.locks import look_refused
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
 from tui.db.queries import query
@@ -100,8 +101,7 @@ class Observer:
         try:
             return await link.batch(commands)
         except StatementError as error:
-            await link.run("rollback")
-            raise query_problem(error) from None
+            raise await look_refused(link, error, self._bundle) from None
 
     def _judge(self, link: Link, reading: Reading) -> Look:
         twin = self.twin
