@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from textual.message import Message
 
@@ -19,7 +19,10 @@ from tui.core.look import Look, Server
 from tui.core.panels import ErrorsPanel, ExecutionsPanel, Panels
 from tui.core.proof import Proof
 
-Part = Literal["connection", "look", "executions", "errors", "paused", "notice", "proof", "drift"]
+if TYPE_CHECKING:
+    from tui.core.locks import LockPicture
+
+Part = Literal["connection", "look", "executions", "errors", "paused", "notice", "proof", "drift", "locks"]
 ALL_PARTS: frozenset[Part] = frozenset(get_args(Part))
 
 FIRST_RETRIES = (0.25, 0.5, 1.0)
@@ -158,6 +161,7 @@ class Store:
         self.drift: Drift | None = None
         """None also where no run is recorded, once `drift_known`."""
         self.drift_known = False
+        self.locks: LockPicture | None = None
 
     def take(self) -> frozenset[Part]:
         """The parts that differ since the last call."""
@@ -204,6 +208,12 @@ class Store:
         if not self.drift_known or drift != self.drift:
             self.drift, self.drift_known = drift, True
             self._differs("drift")
+
+    def put_locks(self, locks: LockPicture) -> None:
+        """Who holds and who waits for locks, where somebody asked."""
+        if locks != self.locks:
+            self.locks = locks
+            self._differs("locks")
 
     def proof_begun(self) -> None:
         """A proof is under way; the one before stays."""

@@ -193,6 +193,7 @@ class LocksScreen(TitledScreen):
             self._picture = await self.context.deck.locks()
             self._problem = None
             self._asked_at = self.context.monotonic()
+            self.store.put_locks(self._picture)
         except Problem as problem:
             self._problem = problem
         finally:
