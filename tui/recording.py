@@ -7,7 +7,7 @@ went through the cleaning of reports and documents: no secret, no control charac
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -30,6 +30,8 @@ from tui.store import Notice
 
 FORMAT: Literal["patchdeck-recording"] = "patchdeck-recording"
 VERSION = 1
+LONGEST = 366 * 86_400
+"""Seconds: beyond a year the offset in a file is a mistake."""
 TEXT_LIMIT = 100_000
 """Characters kept of one text: as many as the panels keep."""
 
@@ -136,7 +138,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     `ended`: the recording was ended in good order; a file whose last line does not say so was cut off.
     """
 
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
     wall: datetime
     connection: Link | UnsetType = UNSET
     looked: Answered | UnsetType = UNSET

@@ -5,7 +5,7 @@ Times here are seconds of a monotonic clock that the caller passes in, so that e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
@@ -21,9 +21,24 @@ from tui.core.proof import Proof
 
 if TYPE_CHECKING:
     from tui.core.locks import LockPicture
+    from tui.moment import Moment
 
 Part = Literal["connection", "look", "executions", "errors", "paused", "notice", "proof", "drift", "locks"]
 ALL_PARTS: frozenset[Part] = frozenset(get_args(Part))
+
+PARTS_OF: Mapping[str, Part] = {
+    "connection": "connection",
+    "runner": "connection",
+    "executions": "executions",
+    "errors": "errors",
+    "paused": "paused",
+    "notice": "notice",
+    "proving": "proof",
+    "drift": "drift",
+    "drift_known": "drift",
+    "locks": "locks",
+}
+"""Which part each thing that the store holds belongs to, beside the look, whose times alone are no change."""
 
 FIRST_RETRIES = (0.25, 0.5, 1.0)
 """Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
@@ -255,6 +270,20 @@ class Store:
         if notice != self.notice:
             self.notice = notice
             self._differs("notice")
+
+    def become(self, moment: Moment) -> None:
+        """Hold `moment`, whatever was held before: what a replay shows."""
+        if moment.look is not self.look and (
+            moment.look is None or self.look is None or _comparable(moment.look) != _comparable(self.look)
+        ):
+            self._differs("look")
+        self.look, self.look_at = moment.look, moment.look_at
+        self.panels_at, self.taken_at = moment.panels_at, moment.taken_at
+        for name, part in PARTS_OF.items():
+            value = getattr(moment, name)
+            if value != getattr(self, name):
+                setattr(self, name, value)
+                self._differs(part)
 
     def _prove(self, proving: Proving) -> None:
         if proving != self.proving:
