@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.core.deck import Deck, Problem
+from tui.core.panels import Scope
 from tui.core.surface import digest
 from tui.store import AuthFailed, Connected, Notice, Reconnecting, Stopped, Store, lost_line
 
@@ -44,6 +45,7 @@ class Poller:
         self._tick_due = asyncio.Event()
         self._going.set()
         self._window = pace.window
+        self._scope: Scope | None = None
         self._trouble: dict[Question, Notice] = {}
         self._compared: object = None
 
@@ -61,6 +63,11 @@ class Poller:
         self._window = next((window for window in WINDOWS if window > self._window), WINDOWS[0])
         self._tick_due.set()
         return self._window
+
+    def narrow(self, scope: Scope | None) -> None:
+        """Let the panels show the rows of `scope` only, None for all; at once, unless paused."""
+        self._scope = scope
+        self._tick_due.set()
 
     def retry_now(self) -> None:
         """Connect at once, whatever was decided to wait for."""
@@ -146,7 +153,7 @@ class Poller:
         self._compared = of
 
     async def _tick(self) -> None:
-        panels = await self._deck.tick(self._window)
+        panels = await self._deck.tick(self._window, self._scope)
         if self._deck.server is not None:
             self._store.connected(self._deck.server, panels.rtt)
         if self._store.put_panels(panels, self._monotonic()):

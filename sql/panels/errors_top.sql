@@ -1,5 +1,5 @@
 -- The commonest errors of the last while.
---   $1 how long, in seconds; $2 how many at most
+--   $1 how long, in seconds; $2 how many at most; $3 whose: a tenant's id, null for all
 -- Columns: fingerprint, kind, message (the latest one's), total, last_at; the commonest first.
 -- Two messages are the same error when they differ only in ids, quoted text and numbers.
 with error as (
@@ -14,6 +14,7 @@ with error as (
       '[[:digit:]]+', '<n>', 'g')) as fingerprint
   from public.error_logs
   where created_at >= now() - $1::double precision * interval '1 second'
+    and ($3::text is null or tenant_id = nullif($3::text, '')::uuid)
 )
 select
   fingerprint,

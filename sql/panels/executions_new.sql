@@ -1,18 +1,21 @@
 -- Executions that started since the last one seen, of agents and workflows.
---   $1 started_at of the last one seen, or null; $2 its id, or ''; $3 how many at most
--- With $1 null: the newest $3 of the last 15 minutes. Otherwise the next $3 after it; rows of the same instant are told
--- apart by id. Columns: id, kind, name, tenant, status, started_at, duration_ms, message; oldest first.
+--   $1 started_at of the last one seen, or null; $2 its id, or ''; $3 how many at most; $4 how long, in seconds
+--   $5 whose: a tenant's id, '' for those without one, null for all
+-- With $1 null: the newest $3 of the last $4 seconds. Otherwise the next $3 after it; rows of the same instant are told
+-- apart by id. Columns: id, kind, name, scope, status, started_at, duration_ms, message; oldest first.
 -- Both ways the (started_at desc, id desc) indexes are read from one end and only as far as $3.
 with execution as not materialized (
   select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
   from public.agent_executions
+  where $5::text is null or tenant_id = nullif($5::text, '')::uuid
   union all
   select id, 'workflow', workflow_id, tenant_id, status, started_at, completed_at, error, input
   from public.workflow_executions
+  where $5::text is null or ($5::text = '' and tenant_id is null) or tenant_id = nullif($5::text, '')::uuid
 ), page as (
   (
     select * from execution
-    where $1::timestamptz is null and started_at >= now() - interval '15 minutes'
+    where $1::timestamptz is null and started_at >= now() - $4::double precision * interval '1 second'
     order by started_at desc, id desc
     limit $3::bigint
   )
@@ -29,7 +32,7 @@ select
   page.id::text as id,
   page.kind,
   coalesce(agents.name, workflows.name, page.input ->> page.kind, left(page.made_by::text, 8), 'deleted') as name,
-  tenants.name as tenant,
+  tenants.name as scope,
   case page.status when 'completed' then 'ok' else page.status end as status,
   page.started_at,
   extract(epoch from page.completed_at - page.started_at)::double precision * 1000 as duration_ms,

@@ -1,10 +1,22 @@
 -- Executions in flight, and those asked for by id because they were in flight when last seen.
---   $1 ids, as text[]
+--   $1 ids, as text[]; $2 how long, in seconds, for those in flight; $3 whose, as $5 in executions_new.sql
 -- Columns as in executions_new.sql. At most 50 of each kind in flight, the newest, through the status indexes.
 with picked as (
-  (select id from public.agent_executions where status = 'running' order by started_at desc limit 50)
+  (
+    select id from public.agent_executions
+    where status = 'running' and started_at >= now() - $2::double precision * interval '1 second'
+      and ($3::text is null or tenant_id = nullif($3::text, '')::uuid)
+    order by started_at desc
+    limit 50
+  )
   union
-  (select id from public.workflow_executions where status = 'running' order by started_at desc limit 50)
+  (
+    select id from public.workflow_executions
+    where status = 'running' and started_at >= now() - $2::double precision * interval '1 second'
+      and ($3::text is null or ($3::text = '' and tenant_id is null) or tenant_id = nullif($3::text, '')::uuid)
+    order by started_at desc
+    limit 50
+  )
   union
   select unnest($1::text[]::uuid[])
 ), execution as (
@@ -22,7 +34,7 @@ select
   coalesce(
     agents.name, workflows.name, execution.input ->> execution.kind, left(execution.made_by::text, 8), 'deleted'
   ) as name,
-  tenants.name as tenant,
+  tenants.name as scope,
   case execution.status when 'completed' then 'ok' else execution.status end as status,
   execution.started_at,
   extract(epoch from execution.completed_at - execution.started_at)::double precision * 1000 as duration_ms,

@@ -1,11 +1,11 @@
 -- Before the migration there is no log of errors: workflow executions that failed since the last one seen.
---   $1 completed_at of the last one seen, or null; $2 its id, or ''; $3 how many at most
--- With $1 null: the newest $3 of the last 15 minutes. Columns: id, at, source, kind, message, tenant; oldest first.
+--   $1 completed_at of the last one seen, or null; $2 its id, or ''; $3 how many at most; $4 how long, in seconds
+-- With $1 null: the newest $3 of the last $4 seconds. Columns: id, at, source, kind, message, scope; oldest first.
 with page as (
   (
     select id, workflow_id, error, input, completed_at
     from public.workflow_executions
-    where $1::timestamptz is null and status = 'failed' and completed_at >= now() - interval '15 minutes'
+    where $1::timestamptz is null and status = 'failed' and completed_at >= now() - $4::double precision * interval '1 second'
     order by completed_at desc, id desc
     limit $3::bigint
   )
@@ -25,6 +25,6 @@ select
   coalesce(input ->> 'workflow', left(workflow_id::text, 8)) as source,
   coalesce(substring(error from '^([[:alpha:]_][[:alnum:]_.]*):'), 'error') as kind,
   left(coalesce(error, 'failed without a message'), 4000) as message,
-  null::text as tenant
+  null::text as scope
 from page
 order by page.completed_at, page.id

@@ -18,7 +18,7 @@ from tui.app import Settings, run_dashboard
 from tui.core.check import Check
 from tui.core.deck import Control, Problem
 from tui.core.look import Look
-from tui.core.panels import ErrorGroup, ErrorRow, Execution, Panels
+from tui.core.panels import ErrorGroup, ErrorRow, Execution, Panels, Scope
 from tui.core.preflight import PreflightCheck
 from tui.core.run import Attempt, Event, Failure, Notice, Outcome, Plan, StatementDone, StatementFailed, WaitingForLock
 from tui.poller import Pace
@@ -91,7 +91,7 @@ class HostileDeck(WalkDeck):
             raise Problem("query", batch[0], batch[-1])
         return await super().look()
 
-    async def tick(self, window: int) -> Panels:
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         word = self._word()
         if word == "lost":
             raise Problem("lost", texts(20)[11], texts(20)[12])

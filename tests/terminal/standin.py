@@ -13,7 +13,7 @@ import msgspec
 
 from tests.ui.support import NOON, ScriptedDeck, checks, errors, executions, look, missing, panels
 from tui.app import Settings, run_dashboard
-from tui.core.panels import Panels
+from tui.core.panels import Panels, Scope
 from tui.poller import Pace
 
 HOSTILE = "\x1b]52;c;aGVsbG8=\x07\x1b[31mred\x9b2J\u202egnp\u2066\x00\x7f\x08[/] [@click=app.exit]z[/] \u200b\ufeff end"
@@ -25,11 +25,11 @@ class MovingDeck(ScriptedDeck):
 
     ticks = 0
 
-    async def tick(self, window: int) -> Panels:
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         self.ticks += 1
         at = NOON + timedelta(seconds=2 * self.ticks)
         self.panels_now = panels(executions(12, at=at, first=self.ticks), errors(at=NOON), at=at)
-        return await super().tick(window)
+        return await super().tick(window, scope)
 
 
 def deck(mode: str) -> ScriptedDeck:

@@ -15,7 +15,7 @@ from tests.ui.support import NOON, errors, executions, panels
 from tests.ui.test_walkthrough import BLOCKER, WalkDeck, finished
 from tui.app import Settings, run_dashboard
 from tui.core.deck import Control
-from tui.core.panels import Panels
+from tui.core.panels import Panels, Scope
 from tui.core.run import Attempt, Event, Outcome, Plan, WaitingForLock
 from tui.poller import Pace
 
@@ -28,11 +28,11 @@ class WaitingDeck(WalkDeck):
 
     ticks = 0
 
-    async def tick(self, window: int) -> Panels:
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         self.ticks += 1
         at = NOON + timedelta(seconds=2 * self.ticks)
         self.panels_now = panels(executions(12, at=at, first=self.ticks), errors(at=NOON), at=at)
-        return await super().tick(window)
+        return await super().tick(window, scope)
 
 
 async def waits(plan: Plan, control: Control) -> AsyncIterator[Event]:

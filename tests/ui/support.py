@@ -35,7 +35,18 @@ from tui.core.expectation import (
 )
 from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, RunRecord, Server
-from tui.core.panels import Bucket, ErrorGroup, ErrorRow, ErrorsPanel, Execution, ExecutionsPanel, Panels
+from tui.core.opened import OpenedError, OpenedExecution
+from tui.core.panels import (
+    Bucket,
+    ErrorGroup,
+    ErrorRow,
+    ErrorsPanel,
+    Execution,
+    ExecutionsPanel,
+    Panels,
+    Scope,
+    ScopeShare,
+)
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.proof import Proof
@@ -260,7 +271,7 @@ def executions(number: int = 12, *, at: datetime = NOON, first: int = 0) -> Exec
             id=f"e{first + number - index}",
             kind="workflow" if index % 2 else "agent",
             name=names[(first + number - index) % len(names)],
-            tenant="acme",
+            scope="acme",
             status=words[(first + number - index) % len(words)],
             started_at=at - timedelta(seconds=index),
             duration_ms=None if words[(first + number - index) % len(words)] == "running" else 188.0 + 97 * index,
@@ -327,6 +338,10 @@ class ScriptedDeck:
         self.proof_now = Proof((), None, (), NOON)
         self.drift_now: Drift | None = Drift("r1", "apply", "", "dana", NOON.isoformat(), True, ())
         self.events: Iterable[Event] = ()
+        self.scopes_now: tuple[ScopeShare, ...] = ()
+        self.opened_now = OpenedExecution()
+        self.error_now = OpenedError(900)
+        self.recorded_now: Sequence[LedgerRow] = ()
         self.plans: list[Plan] = []
         self.locks_now = LockPicture(())
         self.ended: list[tuple[int, str, Ending]] = []
@@ -360,11 +375,23 @@ class ScriptedDeck:
             await self.hold_looks.wait()
         return self.look_now
 
-    async def tick(self, window: int) -> Panels:
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         await self._question("tick")
         return replace(self.panels_now)
 
     async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
+    async def scopes(self, window: int) -> tuple[ScopeShare, ...]:
+        await self._question("scopes")
+        return self.scopes_now
+
+    async def open_execution(self, key: str) -> OpenedExecution:
+        await self._question("open")
+        return self.opened_now
+
+    async def open_error(self, fingerprint: str, window: int, scope: Scope | None) -> OpenedError:
+        await self._question("open")
+        return self.error_now
+
         await self._question("preflight")
         return self.preflight_now
 

@@ -35,7 +35,7 @@ from tests.ui.support import (
 )
 from tui.app import Settings
 from tui.core.deck import Problem
-from tui.core.panels import Panels
+from tui.core.panels import Panels, Scope
 from tui.poller import Pace
 from tui.screens.dashboard import Dashboard
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
@@ -455,8 +455,8 @@ async def test_help_names_every_key_of_the_dashboard_with_its_meaning() -> None:
 
 async def test_w_lets_the_panels_look_back_further() -> None:
     class Windowed(ScriptedDeck):
-        async def tick(self, window: int) -> Panels:
-            found = await super().tick(window)
+        async def tick(self, window: int, scope: Scope | None = None) -> Panels:
+            found = await super().tick(window, scope)
             return replace(found, executions=replace(found.executions, window=window))
 
     async with dashboard(Windowed()) as (_, pilot):

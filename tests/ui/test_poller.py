@@ -12,7 +12,7 @@ import pytest
 
 from tests.ui.support import ScriptedDeck, checks, look, missing
 from tui.core.deck import Problem
-from tui.core.panels import Panels
+from tui.core.panels import Panels, Scope
 from tui.poller import Pace, Poller
 from tui.store import Connected, Reconnecting, Store
 
@@ -156,11 +156,11 @@ class SlowTicks(ScriptedDeck):
         self.spans: list[tuple[float, float]] = []
         self.windows: list[int] = []
 
-    async def tick(self, window: int) -> Panels:
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         began = monotonic()
         self.windows.append(window)
         await asyncio.sleep(self.took)
-        found = await super().tick(window)
+        found = await super().tick(window, scope)
         self.spans.append((began, monotonic()))
         return found
 

@@ -15,6 +15,7 @@ import msgspec
 
 from tui.core.expectation import Expectation
 from tui.core.isolation_spec import IsolationSpec, flaws
+from tui.core.panel_source import Panel, panel_flaws
 from tui.core.safety import LintRequest, Mute
 from tui.core.statements import Statement, check_script, split
 from tui.core.toml_shape import located, read
@@ -64,97 +65,6 @@ class CountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     file: str
     requires: tuple[str, ...] = ()
-
-
-class PanelSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The queries of one panel for one state of the database; the first source whose `requires` all exist is used.
-
-    Every tick asks `new` and `window`, for executions `running`, for errors `top`; when one row is opened, for
-    executions `detail` and `log`, for errors `course` and `occurrences`. `scope` is what the rows can be narrowed down
-    to ("tenant"); `scopes` lists those, and every other query then takes one as its last parameter. The contracts:
-    `PANEL_QUERIES`, and each file's header.
-    """
-
-    new: str
-    window: str
-    running: str | None = None
-    top: str | None = None
-    detail: str | None = None
-    log: str | None = None
-    course: str | None = None
-    occurrences: str | None = None
-    scope: str = ""
-    scopes: str | None = None
-    requires: tuple[str, ...] = ()
-    note: str = ""
-
-    def files(self) -> tuple[str, ...]:
-        """The .sql files this source names."""
-        return tuple(file for name in PANEL_QUERIES if (file := getattr(self, name)))
-
-
-@dataclass(frozen=True, slots=True)
-class PanelQuery:
-    """The contract of one of a panel source's queries.
-
-    `parameters` in order, all sent as text; with `scoped` a source that has scopes is given one more: a scope's key, ""
-    for the rows of none, null for all. `columns` by the kind of the panels that have the query; without one that is
-    `needed` there is no panel.
-    """
-
-    parameters: tuple[str, ...]
-    columns: Mapping[str, tuple[str, ...]]
-    scoped: bool = True
-    needed: bool = False
-
-
-EXECUTION_COLUMNS = ("id", "kind", "name", "scope", "status", "started_at", "duration_ms", "message")
-ERROR_COLUMNS = ("id", "at", "source", "kind", "message", "scope")
-BUCKET_COLUMNS = ("bucket", "total", "ok", "failed", "running", "p50_ms", "p95_ms")
-
-PANEL_QUERIES: Mapping[str, PanelQuery] = {
-    "new": PanelQuery(
-        ("time of the last one seen", "its id", "rows at most", "window in seconds"),
-        {"executions": EXECUTION_COLUMNS, "errors": ERROR_COLUMNS},
-        needed=True,
-    ),
-    "window": PanelQuery(
-        ("window in seconds", "bucket in seconds"),
-        {"executions": BUCKET_COLUMNS, "errors": BUCKET_COLUMNS[:2]},
-        needed=True,
-    ),
-    "running": PanelQuery(("ids", "window in seconds"), {"executions": EXECUTION_COLUMNS}, needed=True),
-    "top": PanelQuery(
-        ("window in seconds", "rows at most"),
-        {"errors": ("fingerprint", "kind", "message", "total", "last_at")},
-        needed=True,
-    ),
-    "detail": PanelQuery(("id",), {"executions": ("name", "value", "length")}, scoped=False),
-    "log": PanelQuery(("id", "rows at most"), {"executions": ("at", "level", "step", "message", "ms")}, scoped=False),
-    "course": PanelQuery(
-        ("fingerprint", "window in seconds", "bucket in seconds"), {"errors": BUCKET_COLUMNS[:2]}
-    ),
-    "occurrences": PanelQuery(
-        ("fingerprint", "window in seconds", "rows at most"),
-        {"errors": ("id", "at", "source", "message", "scope", "execution")},
-    ),
-    "scopes": PanelQuery(
-        ("window in seconds", "rows at most"),
-        {kind: ("key", "label", "total") for kind in ("executions", "errors")},
-        scoped=False,
-    ),
-}
-"""What a panel source may name, with the parameters each is given and the columns it answers with, by kind."""
-
-
-class Panel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A live panel of the dashboard; `waits_for` is what it says while no source fits."""
-
-    id: str
-    kind: Literal["executions", "errors"]
-    title: str
-    sources: tuple[PanelSource, ...]
-    waits_for: str = ""
 
 
 class Safety(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -246,7 +156,8 @@ def load(files: Mapping[str, str]) -> Bundle:
     expectation = _decode(files, manifest.expected, Expectation)
     wanted = [count.file for count in manifest.counts]
     wanted += [file for panel in manifest.panels for source in panel.sources for file in source.files()]
-    _check_panels(manifest)
+    for reason in panel_flaws(manifest.panels):
+        raise BundleError(MANIFEST, reason)
     patch_text = _text(files, manifest.patch)
     deciding = [patch_text, _text(files, manifest.rollback), _text(files, manifest.expected)]
     isolation = None
@@ -289,17 +200,15 @@ def _decode(files: Mapping[str, str], name: str, shape: type[T]) -> T:
     return found
 
 
-def _check_panels(manifest: Manifest) -> None:
-    for panel in manifest.panels:
-        for source in panel.sources:
-            for name, query in PANEL_QUERIES.items():
-                named = getattr(source, name) is not None
-                if named and panel.kind not in query.columns:
-                    raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} has no `{name}`")
-                if not named and query.needed and panel.kind in query.columns:
-                    raise BundleError(MANIFEST, f"panel {panel.id!r}: a source of kind {panel.kind} needs `{name}`")
-            if bool(source.scope) != bool(source.scopes):
-                raise BundleError(MANIFEST, f"panel {panel.id!r}: `scope` and `scopes` go together")
+def _check_early_locks(bundle: Bundle) -> None:
+    for table in bundle.manifest.prerequisites.tables:
+        if not table.early:
+            continue
+        if not table.lock or LOCK_MODES.index(table.early) >= LOCK_MODES.index(table.lock):
+            raise BundleError(MANIFEST, f"prerequisite {table.name}: `early` is a weaker mode than its `lock`")
+        if bundle.lock_point is None:
+            reason = f"it has no LOCK TABLE statement, from which on the early lock of {table.name} is not enough"
+            raise BundleError(bundle.patch.file, reason)
 
 
 def _script(file: str, text: str) -> Script:

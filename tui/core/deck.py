@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tui.core.drift import Drift
     from tui.core.locks import Ended, Ending, LockPicture
     from tui.core.look import Look, Server
-    from tui.core.panels import Panels
+    from tui.core.opened import OpenedError, OpenedExecution
+    from tui.core.panels import Panels, Scope, ScopeShare
     from tui.core.plan import Preview
     from tui.core.preflight import PreflightCheck
     from tui.core.proof import Proof
@@ -110,8 +111,20 @@ class Deck(Protocol):
         """One complete look in one round trip. Raises Problem."""
         ...
 
-    async def tick(self, window: int) -> Panels:
-        """The live panels over the last `window` seconds, in one round trip. Raises Problem."""
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
+        """The live panels over the last `window` seconds of `scope` (None: all), in one round trip. Raises Problem."""
+        ...
+
+    async def scopes(self, window: int) -> tuple[ScopeShare, ...]:
+        """The scopes that the last `window` seconds hold rows of, the busiest first. Raises Problem."""
+        ...
+
+    async def open_execution(self, key: str) -> OpenedExecution:
+        """The execution with the id `key` in full, as it is now, in one round trip. Raises Problem."""
+        ...
+
+    async def open_error(self, fingerprint: str, window: int, scope: Scope | None) -> OpenedError:
+        """The errors of one fingerprint over the last `window` seconds, in one round trip. Raises Problem."""
         ...
 
     async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -14,15 +14,34 @@ ROWS_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of the rows that the panels can be narrowed down to, one tenant's for instance. `key` is what the bundle's
+    queries know it by, "" for the rows that belong to none; `label` is what a person calls it.
+    """
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeShare:
+    """What one scope has in the panels' window: how many executions and errors."""
+
+    scope: Scope
+    executions: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """One execution. `status` is `running`, `ok`, `failed` or the database's own other word; `duration_ms` None while
-    it runs.
+    it runs; `scope` is the label of the scope it belongs to, "" for none.
     """
 
     id: str
     kind: str
     name: str
-    tenant: str
+    scope: str
     status: str
     started_at: datetime
     duration_ms: float | None
@@ -46,14 +65,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """One error as it was logged."""
+    """One error as it was logged; `scope` as of an execution."""
 
     id: str
     at: datetime
     source: str
     kind: str
     message: str
-    tenant: str
+    scope: str
 
 
 Row = TypeVar("Row", Execution, ErrorRow)
@@ -74,8 +93,9 @@ class ErrorGroup:
 class ExecutionsPanel:
     """The executions panel. `waits_for` is set (and everything else empty) while no source fits this database.
 
-    `rows` is newest first and bounded by ROWS_KEPT, `buckets` ascending and complete over the window (empty ones
-    included).
+    `rows` is newest first, of the window only and bounded by ROWS_KEPT, `buckets` ascending and complete over the
+    window (empty ones included). `scoped` is what a scope is called here, "" where rows belong to none; `scope` is the
+    one that everything in the panel is of, None for all.
     """
 
     title: str
@@ -86,11 +106,13 @@ class ExecutionsPanel:
     totals: Bucket = field(default_factory=lambda: Bucket(None))
     window: int = 900
     problem: str = ""
+    scoped: str = ""
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorsPanel:
-    """The errors panel; `rows` newest first, `groups` by count."""
+    """The errors panel; `rows` newest first, `groups` by count, the rest as in ExecutionsPanel."""
 
     title: str
     waits_for: str = ""
@@ -101,6 +123,8 @@ class ErrorsPanel:
     total: int = 0
     window: int = 900
     problem: str = ""
+    scoped: str = ""
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +140,23 @@ class Panels:
     runner: Runner | None = None
 
 
-def merge_rows(kept: Sequence[Row], fresh: Iterable[Row]) -> tuple[Row, ...]:
-    """`kept` with `fresh` laid over it by id: newest first, at most ROWS_KEPT."""
+def merge_rows(kept: Sequence[Row], fresh: Iterable[Row], since: datetime) -> tuple[Row, ...]:
+    """`kept` with `fresh` laid over it by id: newest first, none older than `since`, at most ROWS_KEPT."""
     rows = {row.id: row for row in kept}
     rows.update((row.id, row) for row in fresh)
-    return tuple(sorted(rows.values(), key=_newest_last, reverse=True)[:ROWS_KEPT])
+    recent = (row for row in rows.values() if _newest_last(row)[0] >= since)
+    return tuple(sorted(recent, key=_newest_last, reverse=True)[:ROWS_KEPT])
+
+
+def share_out(executions: Iterable[tuple[Scope, int]], errors: Iterable[tuple[Scope, int]]) -> tuple[ScopeShare, ...]:
+    """The scopes of both panels with what each has, the busiest first."""
+    shares: dict[str, ScopeShare] = {}
+    for scope, total in executions:
+        shares[scope.key] = ScopeShare(scope, total)
+    for scope, total in errors:
+        known = shares.get(scope.key, ScopeShare(scope))
+        shares[scope.key] = replace(known, errors=total)
+    return tuple(sorted(shares.values(), key=lambda one: (-one.executions, -one.errors, one.scope.label)))
 
 
 def fill_buckets(known: Iterable[Bucket], now: datetime, window: int, width: int) -> tuple[Bucket, ...]:

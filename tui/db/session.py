@@ -14,7 +14,8 @@ from tui.core.drift import Drift, changes_since
 from tui.core.isolation import to_checks as isolation_checks
 from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, Server
-from tui.core.panels import Panels
+from tui.core.opened import OpenedError, OpenedExecution
+from tui.core.panels import Panels, Scope, ScopeShare
 from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof import Proof
@@ -28,6 +29,7 @@ from tui.db.link import Link
 from tui.db.lint import lint
 from tui.db.locks import LockWatch, look_refused
 from tui.db.matrix import prove
+from tui.db.opening import find_scopes, open_error, open_execution
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.restoring import WorkedOut, work_out
@@ -95,11 +97,35 @@ class Session:
         """One complete look: a round trip, after the handshake where there is no connection yet. Raises Problem."""
         return (await self._sight(facts=False)).look
 
-    async def tick(self, window: int) -> Panels:
-        """The live panels over the last `window` seconds, in one round trip. Raises Problem."""
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
+        """The live panels over the last `window` seconds of `scope` (None: all), in one round trip. Raises Problem."""
         async with self._tick_busy:
             await self._ticks.open()
-            return await self._feeds.tick(self._ticks, window)
+            return await self._feeds.tick(self._ticks, window, scope)
+
+    async def scopes(self, window: int) -> tuple[ScopeShare, ...]:
+        """The scopes that the last `window` seconds hold rows of, the busiest first. Raises Problem."""
+        async with self._tick_busy:
+            await self._ticks.open()
+            return await find_scopes(self._ticks, self._bundle, self._feeds.executions, self._feeds.errors, window)
+
+    async def open_execution(self, key: str) -> OpenedExecution:
+        """The execution with the id `key` in full, as it is now, in one round trip. Raises Problem."""
+        source = self._feeds.executions
+        if source is None:
+            return OpenedExecution()
+        async with self._tick_busy:
+            await self._ticks.open()
+            return await open_execution(self._ticks, self._bundle, source, key)
+
+    async def open_error(self, fingerprint: str, window: int, scope: Scope | None) -> OpenedError:
+        """The errors of one fingerprint over the last `window` seconds, in one round trip. Raises Problem."""
+        source = self._feeds.errors
+        if source is None:
+            return OpenedError(window)
+        async with self._tick_busy:
+            await self._ticks.open()
+            return await open_error(self._ticks, self._bundle, source, fingerprint, window, scope)
 
     async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
         """The preflight checks for a plan. Raises Problem."""
