@@ -11,11 +11,12 @@
 -- Runs on PostgreSQL 15 to 18. It can run again: what is there stays, what is missing is added, functions, policies,
 -- triggers, the view and the grants are set anew. No row is deleted, no column is changed or dropped.
 --
--- It holds until commit: ACCESS EXCLUSIVE on the four tables, SHARE ROW EXCLUSIVE on auth.users (for the foreign keys).
+-- It holds until commit: SHARE ROW EXCLUSIVE on auth.users and tenants (for the foreign keys) from section 3 on, which
+-- keeps writers waiting; ACCESS EXCLUSIVE on the four tables from section 11 on, which keeps readers waiting, too.
 --
--- Contents:  1 Preconditions   2 Functions   3 Tables that exist   4 Core tables   5 Billing   6 Observability
---            7 Webhooks   8 Indexes   9 Triggers   10 Row-level security   11 Policies   12 View   13 Grants
---            14 Backfill   15 Realtime
+-- Contents:  1 Preconditions   2 Functions   3 Core tables   4 Billing   5 Observability   6 Webhooks   7 Indexes
+--            8 Triggers   9 Row-level security   10 Policies   11 The lock on the tables that exist   12 Their tenant
+--            13 Their indexes   14 Their policies   15 View   16 Grants   17 Backfill   18 Realtime
 
 -- =====================================================================================================================
 -- 1 Preconditions: refuse in words what would fail later in riddles
@@ -189,37 +190,7 @@ as $$
 $$;
 
 -- =====================================================================================================================
--- 3 Tables that exist: a tenant for their rows
--- =====================================================================================================================
--- NULL stays allowed: section 14 fills in only what is certain, and NOT NULL would break runs in flight. A later
--- migration can add it once every row has a tenant.
-
-alter table public.workflow_executions
-  add column if not exists tenant_id uuid
-  constraint workflow_executions_tenant_id_fkey references public.tenants (id) on delete cascade;
-
-alter table public.telemetry_events
-  add column if not exists tenant_id uuid
-  constraint telemetry_events_tenant_id_fkey references public.tenants (id) on delete cascade;
-
--- The target of the composite foreign key of workflow_execution_logs. There is no "add constraint if not exists".
-do $$
-begin
-  if not exists (
-    select from pg_constraint
-    where conrelid = 'public.workflow_executions'::regclass and conname = 'workflow_executions_id_tenant_id_key'
-  ) then
-    alter table public.workflow_executions
-      add constraint workflow_executions_id_tenant_id_key unique (id, tenant_id);
-  end if;
-end
-$$;
-
--- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
--- The policies hold API users to workflows of the row's tenant.
-
--- =====================================================================================================================
--- 4 Core tables
+-- 3 Core tables
 -- =====================================================================================================================
 -- A child refers to its parent by (id, tenant_id), so that no row can point into another tenant, whoever writes it:
 -- service_role is past every policy, but not past a foreign key. Hence the unique (id, tenant_id) on each parent.
@@ -290,7 +261,7 @@ create table if not exists public.workflows (
 );
 
 -- =====================================================================================================================
--- 5 Billing
+-- 4 Billing
 -- =====================================================================================================================
 -- RESTRICT: a tenant with billing history can not be deleted by accident, not even by service_role.
 
@@ -335,33 +306,9 @@ create table if not exists public.billing_events (
 );
 
 -- =====================================================================================================================
--- 6 Observability
+-- 5 Observability
 -- =====================================================================================================================
 -- Logs go with their execution; the agent or workflow they name may go before.
-
--- An execution without a tenant (section 3) can have no logs until its tenant is known: a log needs one, and none is
--- certain.
-create table if not exists public.workflow_execution_logs (
-  id uuid not null default gen_random_uuid(),
-  tenant_id uuid not null,
-  execution_id uuid not null,
-  workflow_id uuid,
-  step_id text,
-  step_name text,
-  step_index integer,
-  level text not null default 'info',
-  message text not null,
-  metadata jsonb not null default '{}',
-  duration_ms integer,
-  created_at timestamptz not null default now(),
-  constraint workflow_execution_logs_pkey primary key (id),
-  constraint workflow_execution_logs_tenant_id_fkey foreign key (tenant_id)
-    references public.tenants (id) on delete cascade,
-  constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
-    references public.workflow_executions (id, tenant_id) on delete cascade,
-  constraint workflow_execution_logs_workflow_id_fkey foreign key (workflow_id, tenant_id)
-    references public.workflows (id, tenant_id) on delete set null (workflow_id)
-);
 
 create table if not exists public.agent_execution_logs (
   id uuid not null default gen_random_uuid(),
@@ -408,9 +355,8 @@ create table if not exists public.performance_metrics (
 );
 
 -- =====================================================================================================================
--- 7 Webhooks and artifacts
+-- 6 Webhooks and artifacts
 -- =====================================================================================================================
-
 -- The default makes the secret on the server; it can be read by owners and admins and never be changed through the API.
 create table if not exists public.webhook_endpoints (
   id uuid not null default gen_random_uuid(),
@@ -442,12 +388,10 @@ create table if not exists public.artifacts (
 );
 
 -- =====================================================================================================================
--- 8 Indexes
+-- 7 Indexes
 -- =====================================================================================================================
 -- Policies look up tenant_id, so every table has an index led by it; every foreign key has one that starts with its
 -- columns in its order. The (started_at desc, id desc) and (created_at desc, id desc) ones page through the newest.
-
-create index if not exists tenant_members_user_id_idx on public.tenant_members (user_id, tenant_id, role);
 
 create index if not exists agents_tenant_id_idx on public.agents (tenant_id, created_at desc);
 create index if not exists agents_enabled_idx on public.agents (tenant_id, name) where enabled;
@@ -464,32 +408,10 @@ create index if not exists workflows_tenant_id_idx on public.workflows (tenant_i
 create index if not exists workflows_enabled_idx on public.workflows (tenant_id, name) where enabled;
 create index if not exists workflows_category_idx on public.workflows (tenant_id, category);
 
-create index if not exists workflow_executions_workflow_id_idx
-  on public.workflow_executions (workflow_id, started_at desc);
-create index if not exists workflow_executions_user_id_idx on public.workflow_executions (user_id, started_at desc);
-create index if not exists workflow_executions_tenant_id_idx on public.workflow_executions (tenant_id, started_at desc);
-create index if not exists workflow_executions_status_idx on public.workflow_executions (status, started_at desc);
-create index if not exists workflow_executions_started_at_idx on public.workflow_executions (started_at desc, id desc);
-create index if not exists workflow_executions_created_at_idx on public.workflow_executions (created_at);
-create index if not exists workflow_executions_tenant_status_idx
-  on public.workflow_executions (tenant_id, status, started_at desc);
--- Rows without a tenant: their own user's policy, and whoever assigns them later. It shrinks with them.
-create index if not exists workflow_executions_unassigned_idx
-  on public.workflow_executions (user_id, started_at desc) where tenant_id is null;
-
 create index if not exists subscriptions_tenant_id_idx on public.subscriptions (tenant_id, created_at desc);
 create index if not exists subscriptions_provider_idx on public.subscriptions (provider, provider_subscription_id);
 create index if not exists usage_metrics_tenant_id_idx on public.usage_metrics (tenant_id, metric, period_start desc);
 create index if not exists billing_events_tenant_id_idx on public.billing_events (tenant_id, created_at desc);
-
-create index if not exists telemetry_events_tenant_id_idx on public.telemetry_events (tenant_id, created_at desc);
-create index if not exists telemetry_events_user_id_idx on public.telemetry_events (user_id, created_at desc);
-create index if not exists workflow_execution_logs_tenant_id_idx
-  on public.workflow_execution_logs (tenant_id, created_at desc);
-create index if not exists workflow_execution_logs_execution_id_idx
-  on public.workflow_execution_logs (execution_id, tenant_id, created_at);
-create index if not exists workflow_execution_logs_workflow_id_idx
-  on public.workflow_execution_logs (workflow_id, tenant_id, created_at desc);
 create index if not exists agent_execution_logs_tenant_id_idx
   on public.agent_execution_logs (tenant_id, created_at desc);
 create index if not exists agent_execution_logs_execution_id_idx
@@ -506,7 +428,7 @@ create index if not exists artifacts_tenant_id_idx on public.artifacts (tenant_i
 create index if not exists artifacts_execution_id_idx on public.artifacts (execution_id, tenant_id);
 
 -- =====================================================================================================================
--- 9 Triggers
+-- 8 Triggers
 -- =====================================================================================================================
 
 create or replace trigger update_agents_updated_at before update on public.agents
@@ -517,25 +439,18 @@ create or replace trigger update_subscriptions_updated_at before update on publi
   for each row execute function public.update_updated_at_column();
 create or replace trigger update_webhook_endpoints_updated_at before update on public.webhook_endpoints
   for each row execute function public.update_updated_at_column();
-create or replace trigger update_tenant_members_updated_at before update on public.tenant_members
-  for each row execute function public.update_updated_at_column();
 
 -- =====================================================================================================================
--- 10 Row-level security
+-- 9 Row-level security
 -- =====================================================================================================================
 -- From here on a row is visible through the API only where a policy says so.
 
-alter table public.tenants enable row level security;
-alter table public.tenant_members enable row level security;
 alter table public.agents enable row level security;
 alter table public.agent_executions enable row level security;
 alter table public.workflows enable row level security;
-alter table public.workflow_executions enable row level security;
 alter table public.subscriptions enable row level security;
 alter table public.usage_metrics enable row level security;
 alter table public.billing_events enable row level security;
-alter table public.telemetry_events enable row level security;
-alter table public.workflow_execution_logs enable row level security;
 alter table public.agent_execution_logs enable row level security;
 alter table public.error_logs enable row level security;
 alter table public.performance_metrics enable row level security;
@@ -543,97 +458,12 @@ alter table public.webhook_endpoints enable row level security;
 alter table public.artifacts enable row level security;
 
 -- =====================================================================================================================
--- 11 Policies
+-- 10 Policies
 -- =====================================================================================================================
 -- One rule everywhere: the row's tenant is one of mine. Written as "= any (array(select ...))" it is computed once per
 -- query and used as an index condition; "in (select ...)" would filter the whole table, a function would run per row.
 -- All are for the role authenticated: anon reaches nothing, service_role is past them.
 -- A subquery of a policy runs under the policies of the table it reads: of tenant_members one sees at least oneself.
-
--- Permissive policies are joined by OR: one that knows no tenants would keep its table open beside those below. What
--- was on the four older tables therefore goes, whatever its name. "patchdeck apply" shows each before it asks.
-do $$
-declare
-  old record;
-begin
-  for old in
-    select p.polname, p.polrelid::regclass as relation
-    from pg_policy as p
-    where p.polrelid in (
-        'public.tenants'::regclass, 'public.tenant_members'::regclass,
-        'public.workflow_executions'::regclass, 'public.telemetry_events'::regclass
-      )
-      and p.polname <> all (array[
-        'tenants_select', 'tenants_update',
-        'tenant_members_select', 'tenant_members_insert', 'tenant_members_update', 'tenant_members_delete',
-        'workflow_executions_select', 'workflow_executions_insert', 'workflow_executions_tenant_update',
-        'workflow_executions_tenant_boundary',
-        'telemetry_events_select', 'telemetry_events_insert'
-      ])
-    order by p.polrelid, p.polname
-  loop
-    raise notice 'dropping policy % on %', quote_ident(old.polname), old.relation;
-    execute format('drop policy %I on %s', old.polname, old.relation);
-  end loop;
-end
-$$;
-
--- tenants
-drop policy if exists tenants_select on public.tenants;
-create policy tenants_select on public.tenants
-  for select to authenticated
-  using (
-    id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
-drop policy if exists tenants_update on public.tenants;
-create policy tenants_update on public.tenants
-  for update to authenticated
-  using (
-    id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
-    ))
-  )
-  with check (
-    id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
-    ))
-  );
-
--- tenant_members
-drop policy if exists tenant_members_select on public.tenant_members;
-create policy tenant_members_select on public.tenant_members
-  for select to authenticated
-  using (
-    user_id = (select auth.uid())
-    or tenant_id = any (array(select private.current_tenant_ids()))
-  );
--- An owner invites with any role, an admin members only.
-drop policy if exists tenant_members_insert on public.tenant_members;
-create policy tenant_members_insert on public.tenant_members
-  for insert to authenticated
-  with check (
-    tenant_id = any (array(select private.current_tenant_ids(array['owner'])))
-    or (tenant_id = any (array(select private.current_tenant_ids(array['admin']))) and role = 'member')
-  );
-drop policy if exists tenant_members_update on public.tenant_members;
-create policy tenant_members_update on public.tenant_members
-  for update to authenticated
-  using (tenant_id = any (array(select private.current_tenant_ids(array['owner']))))
-  with check (tenant_id = any (array(select private.current_tenant_ids(array['owner']))));
--- Anybody may leave; an owner removes anybody, an admin members only.
-drop policy if exists tenant_members_delete on public.tenant_members;
-create policy tenant_members_delete on public.tenant_members
-  for delete to authenticated
-  using (
-    user_id = (select auth.uid())
-    or tenant_id = any (array(select private.current_tenant_ids(array['owner'])))
-    or (tenant_id = any (array(select private.current_tenant_ids(array['admin']))) and role = 'member')
-  );
 
 -- agents
 drop policy if exists agents_select on public.agents;
@@ -750,70 +580,6 @@ create policy workflows_delete on public.workflows
     ))
   );
 
--- workflow_executions
--- A row without a tenant is its own user's.
-drop policy if exists workflow_executions_select on public.workflow_executions;
-create policy workflow_executions_select on public.workflow_executions
-  for select to authenticated
-  using (
-    (tenant_id is null and user_id = (select auth.uid()))
-    or tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
-drop policy if exists workflow_executions_insert on public.workflow_executions;
-create policy workflow_executions_insert on public.workflow_executions
-  for insert to authenticated
-  with check (
-    user_id = (select auth.uid())
-    and tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-    and exists (
-      select from public.workflows as parent
-      where parent.id = workflow_executions.workflow_id and parent.tenant_id = workflow_executions.tenant_id
-    )
-  );
-drop policy if exists workflow_executions_tenant_update on public.workflow_executions;
-create policy workflow_executions_tenant_update on public.workflow_executions
-  for update to authenticated
-  using (
-    (user_id = (select auth.uid()) and tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    )))
-    or tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
-    ))
-  )
-  with check (
-    tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
--- RESTRICTIVE is joined by AND: whatever permissive policy is added to this table later, the tenant's boundary
--- stays.
-drop policy if exists workflow_executions_tenant_boundary on public.workflow_executions;
-create policy workflow_executions_tenant_boundary on public.workflow_executions
-  as restrictive for all to authenticated, anon
-  using (
-    (tenant_id is null and user_id = (select auth.uid()))
-    or tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  )
-  with check (
-    tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
-
 -- subscriptions
 drop policy if exists subscriptions_select on public.subscriptions;
 create policy subscriptions_select on public.subscriptions
@@ -883,54 +649,6 @@ create policy billing_events_select on public.billing_events
       select tm.tenant_id from public.tenant_members as tm
       where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
     ))
-  );
-
--- telemetry_events
-drop policy if exists telemetry_events_select on public.telemetry_events;
-create policy telemetry_events_select on public.telemetry_events
-  for select to authenticated
-  using (
-    user_id = (select auth.uid())
-    or tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
-    ))
-  );
-drop policy if exists telemetry_events_insert on public.telemetry_events;
-create policy telemetry_events_insert on public.telemetry_events
-  for insert to authenticated
-  with check (
-    user_id = (select auth.uid())
-    and tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
-
--- workflow_execution_logs
-drop policy if exists workflow_execution_logs_select on public.workflow_execution_logs;
-create policy workflow_execution_logs_select on public.workflow_execution_logs
-  for select to authenticated
-  using (
-    tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
--- Into the log of an execution that the caller started.
-drop policy if exists workflow_execution_logs_insert on public.workflow_execution_logs;
-create policy workflow_execution_logs_insert on public.workflow_execution_logs
-  for insert to authenticated
-  with check (
-    tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-    and exists (
-      select from public.workflow_executions as parent
-      where parent.id = workflow_execution_logs.execution_id and parent.tenant_id = workflow_execution_logs.tenant_id
-        and parent.user_id = (select auth.uid())
-    )
   );
 
 -- agent_execution_logs
@@ -1061,7 +779,307 @@ create policy artifacts_insert on public.artifacts
   );
 
 -- =====================================================================================================================
--- 12 View
+-- 11 The lock on the tables that exist
+-- =====================================================================================================================
+-- They come last: while the new tables above are made, everybody goes on reading them. All four are locked at once, in
+-- the order of their names. By hand, lock_timeout decides how long readers may queue behind this statement;
+-- "patchdeck apply" tries again and again in between them instead.
+
+lock table public.telemetry_events, public.tenant_members, public.tenants, public.workflow_executions
+in access exclusive mode;
+
+-- =====================================================================================================================
+-- 12 Their tenant: a column for it, and the logs that refer to it
+-- =====================================================================================================================
+-- NULL stays allowed: section 17 fills in only what is certain, and NOT NULL would break runs in flight. A later
+-- migration can add it once every row has a tenant.
+
+alter table public.workflow_executions
+  add column if not exists tenant_id uuid
+  constraint workflow_executions_tenant_id_fkey references public.tenants (id) on delete cascade;
+
+alter table public.telemetry_events
+  add column if not exists tenant_id uuid
+  constraint telemetry_events_tenant_id_fkey references public.tenants (id) on delete cascade;
+
+-- The target of the composite foreign key of workflow_execution_logs. There is no "add constraint if not exists".
+do $$
+begin
+  if not exists (
+    select from pg_constraint
+    where conrelid = 'public.workflow_executions'::regclass and conname = 'workflow_executions_id_tenant_id_key'
+  ) then
+    alter table public.workflow_executions
+      add constraint workflow_executions_id_tenant_id_key unique (id, tenant_id);
+  end if;
+end
+$$;
+
+-- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
+-- The policies hold API users to workflows of the row's tenant.
+
+-- An execution without a tenant can have no logs until its tenant is known: a log needs one, and none is
+-- certain.
+create table if not exists public.workflow_execution_logs (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  execution_id uuid not null,
+  workflow_id uuid,
+  step_id text,
+  step_name text,
+  step_index integer,
+  level text not null default 'info',
+  message text not null,
+  metadata jsonb not null default '{}',
+  duration_ms integer,
+  created_at timestamptz not null default now(),
+  constraint workflow_execution_logs_pkey primary key (id),
+  constraint workflow_execution_logs_tenant_id_fkey foreign key (tenant_id)
+    references public.tenants (id) on delete cascade,
+  constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
+    references public.workflow_executions (id, tenant_id) on delete cascade,
+  constraint workflow_execution_logs_workflow_id_fkey foreign key (workflow_id, tenant_id)
+    references public.workflows (id, tenant_id) on delete set null (workflow_id)
+);
+
+-- =====================================================================================================================
+-- 13 Their indexes
+-- =====================================================================================================================
+
+create index if not exists tenant_members_user_id_idx on public.tenant_members (user_id, tenant_id, role);
+create index if not exists workflow_executions_workflow_id_idx
+  on public.workflow_executions (workflow_id, started_at desc);
+create index if not exists workflow_executions_user_id_idx on public.workflow_executions (user_id, started_at desc);
+create index if not exists workflow_executions_tenant_id_idx on public.workflow_executions (tenant_id, started_at desc);
+create index if not exists workflow_executions_status_idx on public.workflow_executions (status, started_at desc);
+create index if not exists workflow_executions_started_at_idx on public.workflow_executions (started_at desc, id desc);
+create index if not exists workflow_executions_created_at_idx on public.workflow_executions (created_at);
+create index if not exists workflow_executions_tenant_status_idx
+  on public.workflow_executions (tenant_id, status, started_at desc);
+-- Rows without a tenant: their own user's policy, and whoever assigns them later. It shrinks with them.
+create index if not exists workflow_executions_unassigned_idx
+  on public.workflow_executions (user_id, started_at desc) where tenant_id is null;
+create index if not exists telemetry_events_tenant_id_idx on public.telemetry_events (tenant_id, created_at desc);
+create index if not exists telemetry_events_user_id_idx on public.telemetry_events (user_id, created_at desc);
+create index if not exists workflow_execution_logs_tenant_id_idx
+  on public.workflow_execution_logs (tenant_id, created_at desc);
+create index if not exists workflow_execution_logs_execution_id_idx
+  on public.workflow_execution_logs (execution_id, tenant_id, created_at);
+create index if not exists workflow_execution_logs_workflow_id_idx
+  on public.workflow_execution_logs (workflow_id, tenant_id, created_at desc);
+
+-- =====================================================================================================================
+-- 14 Their policies, and the trigger and row-level security before them
+-- =====================================================================================================================
+
+create or replace trigger update_tenant_members_updated_at before update on public.tenant_members
+  for each row execute function public.update_updated_at_column();
+
+alter table public.tenants enable row level security;
+alter table public.tenant_members enable row level security;
+alter table public.workflow_executions enable row level security;
+alter table public.telemetry_events enable row level security;
+alter table public.workflow_execution_logs enable row level security;
+
+-- Permissive policies are joined by OR: one that knows no tenants would keep its table open beside those below. What
+-- was on the four older tables therefore goes, whatever its name. "patchdeck apply" shows each before it asks.
+do $$
+declare
+  old record;
+begin
+  for old in
+    select p.polname, p.polrelid::regclass as relation
+    from pg_policy as p
+    where p.polrelid in (
+        'public.tenants'::regclass, 'public.tenant_members'::regclass,
+        'public.workflow_executions'::regclass, 'public.telemetry_events'::regclass
+      )
+      and p.polname <> all (array[
+        'tenants_select', 'tenants_update',
+        'tenant_members_select', 'tenant_members_insert', 'tenant_members_update', 'tenant_members_delete',
+        'workflow_executions_select', 'workflow_executions_insert', 'workflow_executions_tenant_update',
+        'workflow_executions_tenant_boundary',
+        'telemetry_events_select', 'telemetry_events_insert'
+      ])
+    order by p.polrelid, p.polname
+  loop
+    raise notice 'dropping policy % on %', quote_ident(old.polname), old.relation;
+    execute format('drop policy %I on %s', old.polname, old.relation);
+  end loop;
+end
+$$;
+
+-- tenants
+drop policy if exists tenants_select on public.tenants;
+create policy tenants_select on public.tenants
+  for select to authenticated
+  using (
+    id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+drop policy if exists tenants_update on public.tenants;
+create policy tenants_update on public.tenants
+  for update to authenticated
+  using (
+    id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
+    ))
+  )
+  with check (
+    id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
+    ))
+  );
+
+-- tenant_members
+drop policy if exists tenant_members_select on public.tenant_members;
+create policy tenant_members_select on public.tenant_members
+  for select to authenticated
+  using (
+    user_id = (select auth.uid())
+    or tenant_id = any (array(select private.current_tenant_ids()))
+  );
+-- An owner invites with any role, an admin members only.
+drop policy if exists tenant_members_insert on public.tenant_members;
+create policy tenant_members_insert on public.tenant_members
+  for insert to authenticated
+  with check (
+    tenant_id = any (array(select private.current_tenant_ids(array['owner'])))
+    or (tenant_id = any (array(select private.current_tenant_ids(array['admin']))) and role = 'member')
+  );
+drop policy if exists tenant_members_update on public.tenant_members;
+create policy tenant_members_update on public.tenant_members
+  for update to authenticated
+  using (tenant_id = any (array(select private.current_tenant_ids(array['owner']))))
+  with check (tenant_id = any (array(select private.current_tenant_ids(array['owner']))));
+-- Anybody may leave; an owner removes anybody, an admin members only.
+drop policy if exists tenant_members_delete on public.tenant_members;
+create policy tenant_members_delete on public.tenant_members
+  for delete to authenticated
+  using (
+    user_id = (select auth.uid())
+    or tenant_id = any (array(select private.current_tenant_ids(array['owner'])))
+    or (tenant_id = any (array(select private.current_tenant_ids(array['admin']))) and role = 'member')
+  );
+
+-- workflow_executions
+-- A row without a tenant is its own user's.
+drop policy if exists workflow_executions_select on public.workflow_executions;
+create policy workflow_executions_select on public.workflow_executions
+  for select to authenticated
+  using (
+    (tenant_id is null and user_id = (select auth.uid()))
+    or tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+drop policy if exists workflow_executions_insert on public.workflow_executions;
+create policy workflow_executions_insert on public.workflow_executions
+  for insert to authenticated
+  with check (
+    user_id = (select auth.uid())
+    and tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+    and exists (
+      select from public.workflows as parent
+      where parent.id = workflow_executions.workflow_id and parent.tenant_id = workflow_executions.tenant_id
+    )
+  );
+drop policy if exists workflow_executions_tenant_update on public.workflow_executions;
+create policy workflow_executions_tenant_update on public.workflow_executions
+  for update to authenticated
+  using (
+    (user_id = (select auth.uid()) and tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    )))
+    or tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
+    ))
+  )
+  with check (
+    tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+-- RESTRICTIVE is joined by AND: whatever permissive policy is added to this table later, the tenant's boundary
+-- stays.
+drop policy if exists workflow_executions_tenant_boundary on public.workflow_executions;
+create policy workflow_executions_tenant_boundary on public.workflow_executions
+  as restrictive for all to authenticated, anon
+  using (
+    (tenant_id is null and user_id = (select auth.uid()))
+    or tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  )
+  with check (
+    tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+
+-- telemetry_events
+drop policy if exists telemetry_events_select on public.telemetry_events;
+create policy telemetry_events_select on public.telemetry_events
+  for select to authenticated
+  using (
+    user_id = (select auth.uid())
+    or tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid()) and tm.role in ('owner', 'admin')
+    ))
+  );
+drop policy if exists telemetry_events_insert on public.telemetry_events;
+create policy telemetry_events_insert on public.telemetry_events
+  for insert to authenticated
+  with check (
+    user_id = (select auth.uid())
+    and tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+
+-- workflow_execution_logs
+drop policy if exists workflow_execution_logs_select on public.workflow_execution_logs;
+create policy workflow_execution_logs_select on public.workflow_execution_logs
+  for select to authenticated
+  using (
+    tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+-- Into the log of an execution that the caller started.
+drop policy if exists workflow_execution_logs_insert on public.workflow_execution_logs;
+create policy workflow_execution_logs_insert on public.workflow_execution_logs
+  for insert to authenticated
+  with check (
+    tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+    and exists (
+      select from public.workflow_executions as parent
+      where parent.id = workflow_execution_logs.execution_id and parent.tenant_id = workflow_execution_logs.tenant_id
+        and parent.user_id = (select auth.uid())
+    )
+  );
+
+-- =====================================================================================================================
+-- 15 View
 -- =====================================================================================================================
 -- For code from before tenant_members. It runs with the rights of whoever asks (security_invoker), so the policies of
 -- both tables hold through it; no "where user_id = auth.uid()", or service_role would see nothing.
@@ -1080,7 +1098,7 @@ from public.tenant_members as tm
 join public.tenants as t on t.id = tm.tenant_id;
 
 -- =====================================================================================================================
--- 13 Grants
+-- 16 Grants
 -- =====================================================================================================================
 -- By name, never by default privileges: those differ between project generations, and the older ones give anon
 -- TRUNCATE, which no policy covers. First everything is taken, column rights included; then each role gets its own.
@@ -1177,11 +1195,11 @@ revoke all on function private.current_tenant_ids(text[]) from public, anon, aut
 grant execute on function private.current_tenant_ids(text[]) to authenticated, service_role;
 
 -- =====================================================================================================================
--- 14 Backfill
+-- 17 Backfill
 -- =====================================================================================================================
 -- Only where it is certain: the row's user is a member of exactly one tenant. All other rows keep NULL and stay visible
 -- to their own user. A row that has a tenant is never touched. Late in the file, so that no trigger event of it is
--- pending when a table is altered; before section 15, so that Realtime does not send a message for each row.
+-- pending when a table is altered; before section 18, so that Realtime does not send a message for each row.
 
 update public.workflow_executions as execution
 set tenant_id = sole.tenant_id
@@ -1204,7 +1222,7 @@ from (
 where event.tenant_id is null and event.user_id = sole.user_id;
 
 -- =====================================================================================================================
--- 15 Realtime
+-- 18 Realtime
 -- =====================================================================================================================
 -- Executions only, and only where the publication exists and does not hold them yet (FOR ALL TABLES holds everything).
 -- Nothing with a secret or a message in it: Realtime does not apply policies to deletions.

@@ -29,7 +29,7 @@ def test_half_of_it_by_hand_and_three_times_over(make_database: MakeDatabase) ->
     statements = read_bundle().patch.statements
     for half in (len(statements) // 4, len(statements) // 2, len(statements) * 3 // 4):
         dsn = make_database("legacy").dsn
-        with psycopg.connect(dsn, autocommit=True) as by_hand:
+        with psycopg.connect(dsn) as by_hand:
             for statement in statements[:half]:
                 by_hand.execute(statement.text.encode())
         assert catalog(dsn) != catalog(whole_of)

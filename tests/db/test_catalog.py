@@ -459,6 +459,10 @@ def test_a_twin_that_can_not_be_made_does_not_take_others_with_it(make_database:
     statements = [
         {"key": "table public.a", "sql": 'create table pg_temp."a" (id int)'},
         {"key": "policy bad on public.a", "sql": 'create policy bad on pg_temp."a" using (nope)'},
+        {
+            "key": "policy soon on public.a",
+            "sql": 'create policy soon on pg_temp."a" using (id in (table public.later))',
+        },
         {"key": "policy good on public.a", "sql": 'create policy good on pg_temp."a" using (id > 0)'},
         {"key": "table public.b", "sql": 'create table pg_temp."b" (id nope)'},
         {"key": "index b_idx on public.b", "sql": 'create index b_idx on pg_temp."b" (id)'},
@@ -477,17 +481,21 @@ def test_a_twin_that_can_not_be_made_does_not_take_others_with_it(make_database:
     database = make_database("bare")
     with psycopg.connect(database.dsn, cursor_factory=psycopg.RawCursor) as connection:
         connection.execute("select set_config('search_path', '', true)")
-        connection.execute("select set_config('patchdeck.twin', $1, true)", (json.dumps(statements),))
-        connection.execute(query("twin"))
-        failed = json.loads(_value(connection, "select current_setting('patchdeck.twin_failed')"))
-        twins = decode(_value(connection, query("catalog"), json.dumps(asked)))
-        connection.rollback()
-    assert set(failed) == {"table public.b", "index b_idx on public.b", "policy bad on public.a"}
+        twins, failed = _twins(connection, statements, json.dumps(asked))
+        left = _value(connection, "select count(*) from pg_class where relnamespace = pg_my_temp_schema()")
+        connection.execute("create table public.later (id int)")
+        again, still = _twins(connection, statements, json.dumps(asked), again=True)
+    never = {"table public.b", "index b_idx on public.b", "policy bad on public.a"}
+    assert set(failed) == {*never, "policy soon on public.a"}
     assert failed["policy bad on public.a"].startswith("42703 ")
     assert failed["index b_idx on public.b"] == failed["table public.b"]
     assert [table.name for table in twins.tables] == ["public.a", "public.c"]
     assert [policy.name for policy in twins.tables[0].policies] == ["good"]
     assert "pg_temp" not in twins.views[0].definition
+    assert left == "0", "the twins are undone by the statement that makes them"
+    assert set(still) == never
+    assert [table.name for table in again.tables] == ["public.a"], "only what failed, and what it hangs on"
+    assert [policy.name for policy in again.tables[0].policies] == ["soon"]
     assert not (twins.functions or twins.publications or twins.schemas)
 
 
@@ -580,13 +588,24 @@ def _checks_inside(connection: psycopg.Connection[Any], bundle: Bundle) -> tuple
     connection.execute("select set_config('search_path', '', true)")
     live = _catalog(connection, bundle)
     statements = [{"key": statement.key, "sql": statement.sql} for statement in twin_statements(bundle.expectation)]
-    connection.execute("savepoint twins")
-    connection.execute("select set_config('patchdeck.twin', $1, true)", (json.dumps(statements),))
+    return compare(bundle.expectation, live, *_twins(connection, statements, _asked(bundle, twin=True)))
+
+
+def _twins(
+    connection: psycopg.Connection[Any], statements: list[dict[str, str]], asked: str, *, again: bool = False
+) -> tuple[Catalog, dict[str, str]]:
+    """The twins that could be made of `statements`, and why the others could not."""
+    settings = {
+        "twin": json.dumps(statements), "twin_query": query("catalog"), "twin_wanted": asked,
+        "twin_again": "on" if again else "off",
+    }  # fmt: skip
+    for name, value in settings.items():
+        connection.execute("select set_config($1, $2, true)", (f"patchdeck.{name}", value))
     connection.execute(query("twin"))
-    failed = json.loads(_value(connection, "select current_setting('patchdeck.twin_failed')"))
-    twins = _catalog(connection, bundle, twin=True)
-    connection.execute("rollback to savepoint twins")
-    return compare(bundle.expectation, live, twins, failed)
+    failed, catalog = (
+        _value(connection, f"select current_setting('patchdeck.{it}')") for it in ("twin_failed", "twin_catalog")
+    )
+    return decode(catalog or "{}"), json.loads(failed)
 
 
 def _asked(bundle: Bundle, *, twin: bool = False) -> str:

@@ -195,6 +195,7 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> shapes.RunR
         "failed_checks": [check(judged) for judged in state.checks if not judged.ok],
         "seconds": end.seconds,
         "lock_hold_seconds": end.lock_seconds,
+        "readers_blocked_seconds": end.alone_seconds,
         "round_trips": end.round_trips,
         "attempts": state.attempts,
         "verdict": end.verdict.state if end.verdict else None,

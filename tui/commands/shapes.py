@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
+from tui.core.bundle_faults import FaultLevel
 from tui.core.check import Layer, Outcome
 from tui.core.deck import Environment
 from tui.core.drift import DriftState
@@ -353,6 +354,7 @@ class RunResult(Restore):
     failed_checks: list[Check]
     seconds: float
     lock_hold_seconds: float
+    readers_blocked_seconds: float | None
     round_trips: int
     attempts: int
     verdict: State | None
@@ -516,6 +518,7 @@ class Report(TypedDict):
     definitions: dict[str, Definitions]
     seconds: float
     lock_hold_seconds: float
+    readers_blocked_seconds: float | None
     locks: list[str]
     round_trips: int
     attempts: int
@@ -523,6 +526,44 @@ class Report(TypedDict):
     checks: ReportChecks
     counts: list[Count]
     notes: list[str]
+
+
+class BundleFault(TypedDict):
+    """One thing that is wrong, or likely is; `line` and `column` count from 1, null for the whole file or line."""
+
+    level: FaultLevel
+    file: str
+    line: int | None
+    column: int | None
+    reason: str
+
+
+class BundleHolds(TypedDict):
+    """How much of what a bundle holds; `personas` is 0 where it has no isolation matrix."""
+
+    statements: int
+    rollback_statements: int
+    tables: int
+    policies: int
+    indexes: int
+    triggers: int
+    views: int
+    functions: int
+    panels: int
+    counts: int
+    personas: int
+
+
+class BundleCheck(TypedDict):
+    """`bundle check --json`; `bundle` and `holds` are null where it can not be used."""
+
+    folder: str
+    usable: bool
+    bundle: Bundle | None
+    errors: int
+    warnings: int
+    faults: list[BundleFault]
+    holds: BundleHolds | None
 
 
 DOCUMENTS: dict[str, type] = {
@@ -538,8 +579,9 @@ DOCUMENTS: dict[str, type] = {
     "history": History,
     "report": Report,
     "doctor": Doctor,
+    "bundle-check": BundleCheck,
 }
-"""The document of each command that has one; `status-all` is that of `status --all`."""
+"""The document of each command that has one; `status-all`: `status --all`, `bundle-check`: `bundle check`."""
 
 
 def schema(command: str) -> dict[str, Any]:

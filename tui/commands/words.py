@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tui.core.check import Check, Outcome
 from tui.core.deck import Deck, Destination
-from tui.core.look import Look, RunRecord, Server
+from tui.core.look import LEDGER_SAID, Look, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.report import label, route, tls
@@ -75,7 +75,7 @@ def _verdict_mark(out: Output, verdict: Verdict) -> tuple[str, str]:
 
 def _last_run(out: Output, look: Look) -> None:
     if look.last_run is None:
-        out.line(("  no run is recorded in this database", DIM))
+        out.line((f"  {LEDGER_SAID[look.ledger]}", DIM))
         return
     run = look.last_run
     out.line((f"  last run: {last_run(look)}, {plain(run.outcome)}, took {duration(run.seconds)}", DIM))
@@ -88,11 +88,7 @@ def last_run(look: Look) -> str:
         return "no recorded run"
     ago = age(max((look.taken_at - run.finished_at).total_seconds(), 0))
     who = plain(f"{run.operator or 'somebody'}@{run.client_host or 'somewhere'}")
-    return f"{_run_name(run)} by {who} {ago}"
-
-
-def _run_name(run: RunRecord) -> str:
-    return plain(run.action if run.action == "apply" else f"{run.action} ({run.mode})")
+    return f"{plain(run.name)} by {who} {ago}"
 
 
 def _gathered(checks: Iterable[Check]) -> list[Check]:
@@ -183,7 +179,7 @@ def _measures(wanted: Plan, state: RunState, end: Finished) -> str:
     attempts = "" if state.attempts == 1 else f", {state.attempts} attempts"
     return (
         f"{state.done} of {len(wanted.statements)} statements in {duration(end.seconds)}, "
-        f"locks held {duration(end.lock_seconds)}, {end.round_trips} round trips{attempts}"
+        f"locks held {end.held}; {end.round_trips} round trips{attempts}"
     )
 
 
@@ -206,13 +202,13 @@ def doctor(out: Output, deck: Deck, server: Server, checks: Sequence[PreflightCh
 def history(out: Output, look: Look) -> None:
     """The ledger, newest first."""
     if not look.runs:
-        out.line("no run is recorded in this database")
+        out.line(LEDGER_SAID[look.ledger])
     for run in look.runs:
         good = run.outcome == "committed"
         mark, style = (out.marks.ok, GOOD) if good else (out.marks.bad, BAD)
         out.line(
             (mark, style),
-            f" {_moment(run.finished_at)}  {_run_name(run):<16} ",
+            f" {_moment(run.finished_at)}  {plain(run.name):<16} ",
             (f"{plain(run.outcome):<10}", style),
             f" {duration(run.seconds):>8}  {run.statements:>4} statements  ",
             (plain(f"{run.operator}@{run.client_host}  {run.bundle} {run.version} {run.checksum[:8]}"), DIM),

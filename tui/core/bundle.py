@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import msgspec
 
@@ -33,6 +33,9 @@ LockMode = Literal[
     "ACCESS EXCLUSIVE",
 ]
 
+LOCK_MODES: tuple[LockMode, ...] = get_args(LockMode)
+"""From the weakest to the strongest."""
+
 
 class BundleError(Exception):
     """A bundle that can not be used; `str()` is one line naming the file, the line where known, and the reason."""
@@ -43,11 +46,15 @@ class BundleError(Exception):
 
 
 class RequiredTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table that must exist before the patch, with the types of the columns it relies on and the lock it needs."""
+    """A table that must exist before the patch, with the types of the columns it relies on and the lock it needs.
+
+    `early`: the weaker lock that does until the patch's own LOCK TABLE statement, so that its readers wait less long.
+    """
 
     name: str
     columns: dict[str, str] = {}
     lock: LockMode | None = None
+    early: LockMode | None = None
 
 
 class Prerequisites(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,10 +149,17 @@ class Bundle:
         return self.manifest.version
 
     def locks(self) -> tuple[tuple[str, LockMode], ...]:
-        """(table, mode) of every prerequisite to be locked before the first statement, sorted by table (decision
-        20).
-        """
+        """(table, mode) of every prerequisite to be locked, sorted by table (decision 20)."""
         return tuple(sorted((table.name, table.lock) for table in self.manifest.prerequisites.tables if table.lock))
+
+    def early_locks(self) -> dict[str, LockMode]:
+        """The tables that are locked wholly only from the patch's LOCK TABLE statement on, with their mode before."""
+        return {table.name: table.early for table in self.manifest.prerequisites.tables if table.early}
+
+    @property
+    def lock_point(self) -> int | None:
+        """The 0-based statement of the patch that locks tables, the first if there are several."""
+        return next((at for at, one in enumerate(self.patch.statements) if one.kind == "lock"), None)
 
 
 def load(files: Mapping[str, str]) -> Bundle:
@@ -164,7 +178,7 @@ def load(files: Mapping[str, str]) -> Bundle:
     if manifest.isolation:
         isolation = _isolation(files, manifest.isolation, expectation)
         deciding.append(_text(files, manifest.isolation))
-    return Bundle(
+    bundle = Bundle(
         manifest=manifest,
         patch=_script(manifest.patch, patch_text),
         rollback=_script(manifest.rollback, _text(files, manifest.rollback)),
@@ -174,6 +188,8 @@ def load(files: Mapping[str, str]) -> Bundle:
         digest=hashlib.sha256("\0".join(deciding).encode()).hexdigest(),
         isolation=isolation,
     )
+    _check_early_locks(bundle)
+    return bundle
 
 
 def _text(files: Mapping[str, str], name: str) -> str:

@@ -60,6 +60,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         "seconds": end.seconds,
         "lock_hold_seconds": end.lock_seconds,
+        "readers_blocked_seconds": end.alone_seconds,
         "locks": list(end.locks),
         "round_trips": end.round_trips,
         "attempts": run.attempts,

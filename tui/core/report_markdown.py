@@ -60,7 +60,7 @@ def _facts(report: Report) -> list[str]:
         ("patch SHA-256", code(plan.bundle.checksum)),
         ("statements", f"{count(report.run.done)} of {count(report.total)}"),
         ("took", duration(report.end.seconds) + _round_trips(report.end)),
-        ("locks held", duration(report.end.lock_seconds) + _locks(report.end)),
+        ("locks held", report.end.held + _locks(report.end)),
     ]
     if report.run.attempts > 1:
         waited = f"{report.run.attempts} attempts, {duration(report.run.waited)} waited for locks"

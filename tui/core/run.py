@@ -16,6 +16,7 @@ from tui.core.preflight import PreflightCheck
 from tui.core.restore import RECORD, Restore
 from tui.core.statements import Statement
 from tui.core.surface import Change
+from tui.core.text import duration
 from tui.core.verdict import Verdict
 
 Action = Literal["apply", "rollback"]
@@ -272,7 +273,9 @@ class Committing:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The end. `problem` is the kind of Problem when the database could not even be looked at. `reason` is one sentence
-    on what happened, `state` on what state the database is in, `next_step` what to do.
+    on what happened, `state` on what state the database is in, `next_step` what to do. `lock_seconds`: from the first
+    lock on, as long as a writer may have waited; `alone_seconds`: from when every lock was had in full, as long as a
+    reader may, None where that is not known.
     """
 
     outcome: Outcome
@@ -286,6 +289,15 @@ class Finished:
     ran: bool = True
     locks: tuple[str, ...] = ()
     problem: str = ""
+    alone_seconds: float | None = None
+
+    @property
+    def held(self) -> str:
+        """How long the locks were held, and how long of that nobody could read."""
+        held = duration(self.lock_seconds)
+        if not self.alone_seconds or self.alone_seconds == self.lock_seconds:
+            return held
+        return f"{held}, {duration(self.alone_seconds)} of it readers waited too"
 
 
 Event = (

@@ -30,11 +30,12 @@ from tui.db.attempt import Attempt
 from tui.db.commit import Record, commit
 from tui.db.link import Link
 from tui.db.lint import lint
-from tui.db.locks import Lock, find_blockers, wanted_locks
+from tui.db.locks import find_blockers
 from tui.db.online import NotBuilt, build, validate
 from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
 from tui.db.restoring import work_out
+from tui.db.run_locks import RunLocks, run_locks
 from tui.db.sight import Observer, Sight
 from tui.db.supabase import NO_HISTORY
 from tui.db.target import Target
@@ -91,7 +92,8 @@ class _Run:
         self._observer = Observer(target, plan.bundle)
         self._began = monotonic()
         self._locked_at: float | None = None
-        self._lock_seconds = 0.0
+        self._alone_at: float | None = None
+        self._lock_seconds = self._alone_seconds = 0.0
         self._locks_held: tuple[str, ...] = ()
         self._findings: tuple[Key, ...] | None = None
         self._restorable: tuple[PreflightCheck, ...] = ()
@@ -120,7 +122,7 @@ class _Run:
             yield event
         more = self._plan.restore.tables if self._plan.restore else ()
         try:
-            async for event in self._attempts(wanted_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
+            async for event in self._attempts(run_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
                 yield event
         except _Ended as end:
             if end.outcome is Outcome.COMMITTED:
@@ -169,6 +171,7 @@ class _Run:
             ran=end.ran,
             locks=self._locks_held,
             problem=end.problem,
+            alone_seconds=self._alone_seconds,
         )
 
     async def close(self) -> None:
@@ -256,7 +259,7 @@ class _Run:
             reason = "The patch is not applied here: there is nothing to roll back."
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, "Nothing to do.", ran=False)
 
-    async def _attempts(self, locks: Sequence[Lock]) -> AsyncIterator[Event]:
+    async def _attempts(self, locks: RunLocks) -> AsyncIterator[Event]:
         """Attempts until one ends the run, or patience does."""
         number, first_try = 0, monotonic()
         while True:
@@ -336,6 +339,8 @@ class _Run:
                     attempt.keep(reply)
                     if attempt.locks_are_had(reply.index):
                         self._locked_at = monotonic()
+                    if attempt.is_alone(reply.index):
+                        self._alone_at = monotonic()
                 else:
                     notices = tuple(
                         Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
@@ -359,7 +364,7 @@ class _Run:
             await self._undo()
             self._locks_ended()
             raise _cancelled()
-        await self._commit(attempt, before, after, monotonic() - began)
+        await self._commit(attempt, monotonic() - began)
 
     def _end_undone(self, failed: list[Check]) -> None:
         """Raise the end of a transaction that was rolled back on purpose."""
@@ -381,10 +386,11 @@ class _Run:
             "Apply it." if self._plan.action == "apply" else "Roll back for real.",
         )
 
-    async def _commit(self, attempt: Attempt, before: Catalog, after: Catalog, seconds: float) -> None:
+    async def _commit(self, attempt: Attempt, seconds: float) -> None:
         plan = self._plan
         lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
-        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, self._findings, before, after)
+        promised = attempt.promised if plan.online else None
+        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, self._findings, promised)
         try:
             outcome, said = await commit(self._link, self._target, plan, record, self._journals)
         except OSError as error:
@@ -395,7 +401,7 @@ class _Run:
         if outcome is Outcome.COMMITTED:
             self._after = attempt.after
             if (twin := attempt.twin) is not None:
-                self._observer.keep(twin, after)
+                self._observer.keep(twin, attempt.after)
             await self._look_again()
             also = f" ({said})" if said else ""
             reason = f"Committed{also}: {len(plan.statements)} statements; every check passed before COMMIT."
@@ -426,10 +432,10 @@ class _Run:
         with suppress(Problem, StatementError):
             await self._link.run("rollback")
 
-    async def _blockers(self, locks: Sequence[Lock], error: StatementError) -> tuple[Blocker, ...]:
+    async def _blockers(self, locks: RunLocks, error: StatementError) -> tuple[Blocker, ...]:
         if error.sqlstate not in LOCK_NOT_HAD:
             return ()
-        return await find_blockers(self._watch if self._watch.is_open else self._link, locks)
+        return await find_blockers(self._watch if self._watch.is_open else self._link, locks.wanted)
 
     async def _cancel_on_request(self) -> None:
         """Stops the running statement once the operator asks; is itself stopped when the batch is through."""
@@ -440,9 +446,12 @@ class _Run:
         self._link.give_up()
 
     def _locks_ended(self) -> None:
+        now = monotonic()
         if self._locked_at is not None:
-            self._lock_seconds = monotonic() - self._locked_at
-            self._locked_at = None
+            self._lock_seconds = now - self._locked_at
+        if self._alone_at is not None:
+            self._alone_seconds = now - self._alone_at
+        self._locked_at = self._alone_at = None
 
 
 def _application(plan: Plan) -> str:

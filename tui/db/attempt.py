@@ -1,13 +1,16 @@
 """One attempt of a run as a batch of commands, and what its replies mean.
 
-Order inside the transaction: limits, guard, locks, catalog before, ledger table, the file's statements, locks held,
-twins (undone by a savepoint), catalog after. Everything goes out in one batch, so locks are held for one round trip and
+Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, locks
+held, twins, catalog after. Where the file locks tables late, the twins are made before that, and everything that can be
+known without being alone with those tables. Everything goes out in one batch, so locks are held for one round trip and
 the server's own work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import reduce
 
 import msgspec
 
@@ -20,30 +23,35 @@ from tui.core.run import Failure, Plan
 from tui.core.statements import place
 from tui.core.text import redact, visible
 from tui.core.twin import overlay
-from tui.db.locks import Lock, lock_commands
 from tui.db.pipeline import Command, Reply, StatementError
-from tui.db.probe import Twin, catalog_command, read_twin, set_local, twin_commands
+from tui.db.probe import Twin, again_commands, catalog_command, read_twin, set_local, twin_commands
 from tui.db.queries import query
+from tui.db.run_locks import RunLocks
 from tui.db.supabase import history_commands, what_was_done
 
 LONG = 20_000
 """Characters of a server message that are kept: all of any real one."""
 
+BEFORE, AFTER = "patchdeck.surface_before", "patchdeck.surface_after"
+"""The settings in which the server keeps the catalogs for the ledger's row: they are not sent back to it."""
+
+EMPTY_PATH = Command("select set_config('search_path', '', true)")
+
 
 class Attempt:
     """The batch of one transaction up to the catalog check."""
 
-    def __init__(self, plan: Plan, locks: Sequence[Lock], application: str, kept: Twin | None) -> None:
+    def __init__(self, plan: Plan, locks: RunLocks, application: str, kept: Twin | None) -> None:
         self._plan, self._kept = plan, kept
         self.commands: list[Command] = []
         self._marks: dict[str, int] = {}
+        self._statements: dict[int, int] = {}
         self._replies: dict[int, Reply] = {}
         self._compose(locks, application)
 
     def statement_at(self, index: int) -> int | None:
         """The 0-based statement of the file that command `index` is, None when it is one of ours."""
-        first = self._marks["statements"]
-        return index - first if first <= index < first + len(self._plan.statements) else None
+        return self._statements.get(index)
 
     def keep(self, reply: Reply) -> None:
         """Keep the reply of one of our own commands."""
@@ -52,6 +60,10 @@ class Attempt:
     def locks_are_had(self, index: int) -> bool:
         """Whether command `index` is the last one that takes locks before the first statement."""
         return index == self._marks["before"] - 1
+
+    def is_alone(self, index: int) -> bool:
+        """Whether from the reply to command `index` on every lock is had in its full strength."""
+        return index == self._marks["alone"] - 1
 
     @property
     def xid(self) -> str:
@@ -71,7 +83,7 @@ class Attempt:
     @property
     def after(self) -> Catalog:
         """The catalog after the last statement, inside the transaction."""
-        return decode(self._replies[self._marks["after"] + 1].value)
+        return decode(self._replies[self._marks["after"]].value)
 
     @property
     def promised(self) -> Catalog:
@@ -89,16 +101,18 @@ class Attempt:
     @property
     def history(self) -> str:
         """What became of the row in the Supabase CLI's history, in one sentence; "" when nothing did."""
-        return what_was_done(self._plan, self._replies.get(self._marks["statements"] - 1))
+        return what_was_done(self._plan, self._replies.get(self._marks["history_end"] - 1))
 
     @property
     def twin(self) -> Twin | None:
         """The twins made beside the result; None for a rollback, which is not judged by them."""
         if self._plan.action == "rollback":
             return None
-        first = self._marks["twin"] + 1
-        fresh = read_twin([self._replies[index] for index in range(first, first + 4)])
-        return Twin(overlay(self._kept.catalog, fresh.catalog), fresh.failures) if self._kept else fresh
+        made = [
+            read_twin(self._replies[self._marks[mark] - 1]) for mark in ("early_twins", "twins") if mark in self._marks
+        ]
+        made = [self._kept, *made] if self._kept else made
+        return reduce(lambda old, new: Twin(overlay(old.catalog, new.catalog), new.failures), made)
 
     def checks(self) -> tuple[Check, ...]:
         """The checks on the not yet committed result."""
@@ -131,14 +145,66 @@ class Attempt:
         reply = self._replies.get(self._marks["identity"])
         return (reply.rows[0][column] or "") if reply else ""
 
-    def _add(self, mark: str, *commands: Command) -> None:
+    def _mark(self, mark: str) -> None:
+        """The next command is the one that `mark` stands for."""
         self._marks[mark] = len(self.commands)
+
+    def _add(self, mark: str, *commands: Command) -> None:
+        self._mark(mark)
         self.commands += commands
 
-    def _compose(self, locks: Sequence[Lock], application: str) -> None:
-        plan, bundle, limits = self._plan, self._plan.bundle, self._plan.limits
+    def _compose(self, locks: RunLocks, application: str) -> None:
+        plan, bundle = self._plan, self._plan.bundle
+        self._add("begin", Command("begin"), set_local(self._settings(application)))
+        self._add("guard", Command(query("run_nets")), Command(query("run_guard")))
+        self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
+        self._add("locks", *locks.first_commands())
+        with self._own_path("before"):
+            self.commands += [catalog_command(bundle, keep=BEFORE)]
+        self._add("ledger", Command(query("ledger_create")))
+        self._add("history", *history_commands(plan))
+        self._mark("history_end")
+        point = bundle.lock_point if locks.late else None
+        self._run(range(point or 0))
+        if point is None:
+            self._marks["alone"] = self._marks["before"]
+        else:
+            if plan.action == "apply":
+                with self._own_path("prepare"):
+                    self.commands += self._twins()
+                    self._mark("early_twins")
+            self._add("late", *locks.late_commands())
+            self._mark("alone")
+        self._run(range(point or 0, len(plan.statements)))
+        named = msgspec.json.encode([name for name, _ in locks.wanted]).decode()
+        self._add("held", Command(query("locks_held"), (named,)), EMPTY_PATH)
+        if plan.action == "apply":
+            self.commands += again_commands() if "early_twins" in self._marks else self._twins()
+            self._mark("twins")
+        self._add("after", catalog_command(bundle, keep=AFTER))
+
+    def _twins(self) -> list[Command]:
+        """Most twins were made by the look before; here, on the patch's result, only what could not be made then."""
+        return twin_commands(self._plan.bundle, self._kept.failures if self._kept else None)
+
+    def _run(self, statements: Iterable[int]) -> None:
+        for at in statements:
+            self._statements[len(self.commands)] = at
+            self.commands.append(Command(self._plan.statements[at].text))
+
+    @contextmanager
+    def _own_path(self, mark: str) -> Iterator[None]:
+        """What is added in here runs with an empty search_path; the file's own is put back behind it."""
+        kept = "patchdeck.search_path"
+        keep = Command(f"select set_config('{kept}', current_setting('search_path'), true)")
+        self._add(mark, keep, EMPTY_PATH)
+        yield
+        self.commands.append(Command(f"select set_config('search_path', current_setting('{kept}'), true)"))
+
+    def _settings(self, application: str) -> dict[str, str]:
+        limits = self._plan.limits
         lock_timeout = _milliseconds(limits.lock_timeout)
-        settings = {
+        return {
             "lock_timeout": lock_timeout,
             "patchdeck.lock_timeout_ms": lock_timeout,
             "statement_timeout": _milliseconds(limits.statement_timeout),
@@ -147,29 +213,6 @@ class Attempt:
             # Behind Supavisor every backend is called "Supavisor": this is how a list of blockers names us.
             "application_name": application,
         }
-        empty_path = Command("select set_config('search_path', '', true)")
-        self._add(
-            "begin", Command("begin"), set_local(settings), Command(query("run_nets")), Command(query("run_guard"))
-        )
-        self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
-        self._add("locks", *lock_commands(locks))
-        self._add(
-            "before",
-            Command("select set_config('patchdeck.search_path', current_setting('search_path'), true)"),
-            empty_path,
-            catalog_command(bundle),
-            Command("select set_config('search_path', current_setting('patchdeck.search_path'), true)"),
-            Command(query("ledger_create")),
-        )
-        self._add("history", *history_commands(plan))
-        self._add("statements", *(Command(statement.text) for statement in plan.statements))
-        named = msgspec.json.encode([name for name, _ in locks]).decode()
-        self._add("held", Command(query("locks_held"), (named,)), empty_path)
-        self._add("twin", Command("savepoint patchdeck_twin"))
-        if plan.action == "apply":
-            # Most twins were made by the look before; here, under the locks, only what could not be made then.
-            self.commands += twin_commands(bundle, self._kept.failures if self._kept else None)
-        self._add("after", Command("rollback to savepoint patchdeck_twin"), catalog_command(bundle))
 
 
 def _clean(text: str | None) -> str | None:

@@ -28,7 +28,9 @@ RESOLVE_WITHIN = 15.0
 class Record(msgspec.Struct, frozen=True):
     """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent.
 
-    `findings` are those of the safety lint before the run, None when it was not made.
+    `findings` are those of the safety lint before the run, None when it was not made. `after` is the catalog it leads
+    to, None when that is the one the server has in its setting: a line over which a hundred kilobytes go back to it
+    would keep the locks for that long.
     """
 
     run_id: str
@@ -36,8 +38,7 @@ class Record(msgspec.Struct, frozen=True):
     seconds: float
     lock_seconds: float
     findings: tuple[Key, ...] | None
-    before: Catalog
-    after: Catalog
+    after: Catalog | None
 
 
 async def commit(link: Link, target: Target, plan: Plan, record: Record, journals: Path | None) -> tuple[Outcome, str]:
@@ -146,6 +147,5 @@ def _row(plan: Plan, record: Record) -> tuple[str | None, ...]:
         str(len(plan.statements)),
         str(Outcome.COMMITTED),
         None if record.findings is None else msgspec.json.encode(record.findings).decode(),
-        msgspec.json.encode(record.before).decode(),
-        msgspec.json.encode(record.after).decode(),
+        None if record.after is None else msgspec.json.encode(record.after).decode(),
     )

@@ -1,19 +1,15 @@
-"""Locks a run takes before its first statement, who is in the way of them, and the way to end one who is."""
+"""Who holds and who waits for locks on a bundle's tables, who is in a run's way, and the way to end one who is."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from itertools import groupby
-
-from psycopg import sql
+from collections.abc import Sequence
 
 from tui.core.bundle import Bundle, LockMode
-from tui.core.catalog import Catalog
 from tui.core.deck import Problem
 from tui.core.locks import Ended, Ending, LockPicture, decode_picture, watched
-from tui.core.run import Action, Blocker
+from tui.core.run import Blocker
 from tui.core.text import duration, one_line, visible
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, StatementError
@@ -28,32 +24,6 @@ LOCK_TIMEOUT = "55P03"
 
 NAMED = 3
 """Sessions that one sentence names."""
-
-
-def wanted_locks(bundle: Bundle, live: Catalog, action: Action, more: Iterable[str] = ()) -> tuple[Lock, ...]:
-    """What has to be locked on this database, sorted by relation: the prerequisites' locks and, where the patch's own
-    tables exist already, those too, since replacing a policy needs them alone. `more` are tables a restore changes.
-    """
-    locks: dict[str, LockMode] = {name: mode for name, mode in bundle.locks() if live.table(name)}
-    expected = {table.name for table in bundle.expectation.tables} | set(more)
-    if action == "rollback":
-        locks = {name: mode for name, mode in locks.items() if name in expected}
-    for name in expected:
-        if live.table(name):
-            locks[name] = "ACCESS EXCLUSIVE"
-    return tuple(sorted(locks.items()))
-
-
-def lock_commands(locks: Sequence[Lock]) -> list[Command]:
-    """LOCK TABLE ... NOWAIT, one statement for each run of relations with the same mode, in sorted order.
-
-    NOWAIT: a waiting ACCESS EXCLUSIVE would make every reader behind it wait as well (decision 20).
-    """
-    commands = []
-    for mode, group in groupby(locks, key=lambda lock: lock[1]):
-        names = ", ".join(_quoted(name) for name, _ in group)
-        commands.append(Command(f"lock table {names} in {mode.lower()} mode nowait"))
-    return commands
 
 
 async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 0) -> tuple[Blocker, ...]:
@@ -157,8 +127,3 @@ class LockWatch:
     async def close(self) -> None:
         """Close the connection; safe to call twice."""
         await self._link.close()
-
-
-def _quoted(qualified: str) -> str:
-    """`schema.name` as SQL identifiers."""
-    return sql.Identifier(*qualified.split(".", 1)).as_string(None)

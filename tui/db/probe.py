@@ -14,9 +14,9 @@ import msgspec
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog, decode
 from tui.core.expectation import WATCHED_ROLES
-from tui.core.look import RunRecord
+from tui.core.look import LedgerState, RunRecord
 from tui.core.twin import twin_statements
-from tui.db.ledger import RUNS, read_runs
+from tui.db.ledger import RUNS, ledger_state, read_runs
 from tui.db.pipeline import Command, Reply, Row
 from tui.db.queries import query
 
@@ -63,6 +63,7 @@ class Reading:
 
     server: ServerFacts
     runs: tuple[RunRecord, ...]
+    ledger: LedgerState
     catalog: Catalog
     twin: Twin | None
 
@@ -86,41 +87,54 @@ def read_look(replies: Sequence[Reply], *, twin: bool) -> Reading:
     return Reading(
         server=_server(replies[2].rows[0]),
         runs=read_runs(replies[4].value),
+        ledger=ledger_state(str(replies[4].rows[0][1])),
         catalog=decode(replies[5].value),
-        twin=read_twin(replies[6:]) if twin else None,
+        twin=read_twin(replies[8]) if twin else None,
     )
 
 
-def catalog_command(bundle: Bundle, *, twin: bool = False) -> Command:
-    """The one statement that reads the catalog of everything the bundle names."""
-    return Command(query("catalog"), (json.dumps(_wanted(bundle) | {"twin": twin}),))
+def catalog_command(bundle: Bundle, *, keep: str = "") -> Command:
+    """The one statement that reads the catalog of everything the bundle names.
+
+    `keep` names a setting in which the server keeps the answer until the transaction ends.
+    """
+    wanted = (json.dumps(_wanted(bundle) | {"twin": False}),)
+    sql = query("catalog")
+    return Command(f"select set_config('{keep}', (\n{sql}\n), true)" if keep else sql, wanted)
 
 
 def twin_commands(bundle: Bundle, only: Collection[str] | None = None) -> list[Command]:
-    """Make the twins (or only those of the given keys) in the session's temporary schema and read them.
-
-    The caller rolls back.
-    """
+    """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply."""
     wanted = twin_statements(bundle.expectation, only)
-    statements = [{"key": statement.key, "sql": statement.sql} for statement in wanted]
-    return [
-        Command("select set_config('patchdeck.twin', $1, true)", (json.dumps(statements),)),
-        Command(query("twin")),
-        Command("select current_setting('patchdeck.twin_failed')"),
-        catalog_command(bundle, twin=True),
-    ]
+    settings = {
+        "patchdeck.twin": json.dumps([{"key": statement.key, "sql": statement.sql} for statement in wanted]),
+        "patchdeck.twin_query": query("catalog"),
+        "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
+        "patchdeck.twin_again": "off",
+    }
+    return [set_local(settings), *_make_twins()]
 
 
-def read_twin(replies: Sequence[Reply]) -> Twin:
-    """The replies of `twin_commands`, typed."""
-    failures = msgspec.json.decode(replies[2].value or "{}", type=dict[str, str])
-    return Twin(decode(replies[3].value), failures)
+def again_commands() -> list[Command]:
+    """Make the twins that could not be made last time in this transaction; the last reply is `read_twin`'s."""
+    return [set_local({"patchdeck.twin_again": "on"}), *_make_twins()]
+
+
+def read_twin(reply: Reply) -> Twin:
+    """The last reply of `twin_commands` or `again_commands`, typed."""
+    failed, catalog = reply.rows[0]
+    return Twin(decode(catalog or "{}"), msgspec.json.decode(failed or "{}", type=dict[str, str]))
 
 
 def set_local(settings: Mapping[str, str]) -> Command:
     """One statement that sets all of `settings` for this transaction only."""
     calls = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, 1))
     return Command(f"select {calls}", tuple(settings.values()))
+
+
+def _make_twins() -> list[Command]:
+    settings = ("patchdeck.twin_failed", "patchdeck.twin_catalog")
+    return [Command(query("twin")), Command("select " + ", ".join(f"current_setting('{name}')" for name in settings))]
 
 
 def _wanted(bundle: Bundle) -> dict[str, object]:

@@ -201,7 +201,7 @@ def measures(plan: Plan, state: RunState, end: Finished) -> str:
     parts = [
         f"{count(state.done)} of {count(len(plan.statements))} statements",
         duration(end.seconds),
-        f"{held} {duration(end.lock_seconds)}",
+        f"{held} {end.held}",
     ]
     if state.checks:
         parts.append(f"{count(sum(check.ok for check in state.checks))} of {count(len(state.checks))} checks pass")
