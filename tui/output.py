@@ -68,6 +68,11 @@ class _Pipe:
         """Whether it was a terminal when it was opened."""
         return self._terminal
 
+    @property
+    def silent(self) -> bool:
+        """Whether its reader has gone."""
+        return self._stream is None
+
     def _fail(self, error: OSError) -> None:
         stream, self._stream = self._stream, None
         if stream is None:
@@ -91,6 +96,11 @@ class Output:
         self._said = _Pipe(sys.stderr, ascii_only=self.ascii)
         self._out, self._err = _console(self._results), _console(self._said)
         self.live = self._err.is_terminal and not self._err.is_dumb_terminal
+
+    @property
+    def unread(self) -> bool:
+        """Whether the reader of standard output has gone: for a command that would go on for nobody."""
+        return self._results.silent
 
     @property
     def width(self) -> int:

@@ -58,7 +58,6 @@ class Header(msgspec.Struct, frozen=True):
     refresh: float
     look_every: float
     window: int
-    read_only: bool
 
 
 class Contents(msgspec.Struct, frozen=True):
@@ -156,7 +155,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def header(bundle: Bundle, target: Destination, *, patchdeck: str, began: datetime, **pace: Any) -> Header:
-    """The header of a recording by version `patchdeck`; `pace`: refresh, look_every, window and read_only."""
+    """The header of a recording by version `patchdeck`; `pace`: refresh, look_every and window."""
     name = BundleName(bundle.name, bundle.version, bundle.manifest.title, bundle.checksum, bundle.digest)
     return Header(FORMAT, VERSION, patchdeck, began, name, target, **pace)
 

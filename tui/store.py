@@ -43,6 +43,8 @@ PARTS_OF: Mapping[str, Part] = {
 FIRST_RETRIES = (0.25, 0.5, 1.0)
 """Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
 RETRY_CAP = 30.0
+STALE_TICKS = 3
+"""Ticks that may be missed before what is shown or was said counts as old."""
 RTT_STEP = 0.25
 RTT_FLOOR = 0.010
 """A shown round trip moves only when it changed by this share, and by 10 ms: a number that trembles says nothing, and

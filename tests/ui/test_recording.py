@@ -214,7 +214,7 @@ def test_no_secret_and_no_control_character_is_written() -> None:
 def _header(target: object = HERE) -> Header:
     return header(
         BUNDLE, target, patchdeck="1", began=datetime(2026, 1, 1, tzinfo=UTC),  # type: ignore[arg-type]
-        refresh=2.0, look_every=10.0, window=900, read_only=False,
+        refresh=2.0, look_every=10.0, window=900,
     )  # fmt: skip
 
 

@@ -46,16 +46,21 @@ def status(out: Output, deck: Deck, look: Look) -> None:
     """The glance."""
     headline(out, deck, look)
     verdict = look.verdict
-    counted = f"checks {count(verdict.passed)}/{count(verdict.total)}"
-    rest = [f"{count(verdict.failed)} failed"] if verdict.failed else []
-    rest += [f"{count(verdict.not_proven)} not proven"] if verdict.not_proven else []
-    out.line(f"  {', '.join([counted, *rest])}. {plain(verdict.sentence, 500)}")
+    out.line(f"  {counted(verdict)}. {plain(verdict.sentence, 500)}")
     _last_run(out, look)
-    troubles = _gathered(check for check in look.checks if not check.ok)
+    troubles = gathered(check for check in look.checks if not check.ok)
     for check in troubles[:SHOWN]:
         trouble(out, check)
     if len(troubles) > SHOWN:
         out.line((f"  {count(len(troubles) - SHOWN)} more: patchdeck verify", DIM))
+
+
+def counted(verdict: Verdict) -> str:
+    """How many checks hold, fail and are not proven."""
+    parts = [f"checks {count(verdict.passed)}/{count(verdict.total)}"]
+    parts += [f"{count(verdict.failed)} failed"] if verdict.failed else []
+    parts += [f"{count(verdict.not_proven)} not proven"] if verdict.not_proven else []
+    return ", ".join(parts)
 
 
 def headline(out: Output, deck: Deck, look: Look) -> None:
@@ -91,7 +96,7 @@ def last_run(look: Look) -> str:
     return f"{plain(run.name)} by {who} {ago}"
 
 
-def _gathered(checks: Iterable[Check]) -> list[Check]:
+def gathered(checks: Iterable[Check]) -> list[Check]:
     """Worst first; of a relation that is missing only that is said, not each of its columns and grants."""
     troubles = list(checks)
     relations = ("table", "view")
@@ -169,7 +174,7 @@ def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
             f"{kind} {count(kinds[kind])}" for kind in ("created", "altered", "dropped", "unchanged") if kinds[kind]
         ]
         out.line((f"  {', '.join(counted)}", DIM))
-    for check in _gathered(check for check in state.checks if not check.ok)[:SHOWN]:
+    for check in gathered(check for check in state.checks if not check.ok)[:SHOWN]:
         trouble(out, check, definitions=True)
     if end.next_step:
         out.line(("  next: ", LIVE), plain(end.next_step, 500))

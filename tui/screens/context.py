@@ -9,13 +9,10 @@ from datetime import datetime
 from tui.core.deck import Deck
 from tui.core.facts import Runner
 from tui.core.text import Glyphs, one_line
-from tui.store import Connected, Store
+from tui.store import STALE_TICKS, Connected, Store
 from tui.widgets.band import Band
 from tui.widgets.lines import Groups
 from tui.widgets.news import proof_news
-
-STALE_TICKS = 3
-"""Ticks that may be missed before what is shown counts as old."""
 
 
 @dataclass(frozen=True, slots=True)
