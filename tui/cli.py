@@ -18,7 +18,7 @@ LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
 MODES = ("lock", "restore", "restore-closed")
 DOCUMENTED = (
     "status", "status-all", "verify", "plan", "rehearse", "apply", "rollback", "isolation", "drift", "history",
-    "report", "doctor",
+    "report", "doctor", "bundle-check",
 )  # fmt: skip
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
 
@@ -264,7 +264,9 @@ def history(options: Options, as_json: bool) -> int:
 @click.argument("command", type=click.Choice(DOCUMENTED))
 @click.pass_obj
 def schema(options: Options, command: str) -> int:
-    """The JSON Schema of what COMMAND writes with --json (verify, report: with --format json)."""
+    """The JSON Schema of what COMMAND writes with --json (verify, report: with --format json; bundle-check: `bundle
+    check`).
+    """
     from tui.commands.shapes import schema as published
     from tui.output import Output
 
@@ -307,3 +309,25 @@ def demo(options: Options, state: Literal["legacy", "applied", "broken"], serve:
     from tui.commands.demo import demo as run
 
     return run(options, state=state, serve=serve)
+
+
+@cli.group(cls=click.Group)
+def bundle() -> None:
+    """Bring a migration of your own: begin a bundle, check it, derive what it promises. Asks no database of yours."""
+
+
+_folder = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+
+
+@bundle.command("check")
+@_folder
+@_json
+@click.pass_obj
+def bundle_check(options: Options, folder: Path, as_json: bool) -> int:
+    """Everything that can be said of the bundle in DIR without a database, with file and line.
+
+    Exits 0 when it can be used, warnings or not, and 2 when it can not.
+    """
+    from tui.commands.bundle_check import check as run
+
+    return run(options, folder, as_json=as_json)
