@@ -20,10 +20,14 @@ def test_both_files_are_the_owners_alone() -> None:
     assert files.markdown.name == "20261120T120100Z-apply-teams.md"
 
 
-def test_a_second_report_of_the_same_second_has_a_name_of_its_own(tmp_path: Path) -> None:
-    first, second = write_report(report(), tmp_path), write_report(report(), tmp_path)
+def test_another_report_of_the_same_second_has_a_name_of_its_own_and_the_same_is_not_written_twice(
+    tmp_path: Path,
+) -> None:
+    first, second = write_report(report(), tmp_path), write_report(report(rehearsal="skipped"), tmp_path)
     assert first != second
-    assert second.markdown.read_text(encoding="utf-8") == first.markdown.read_text(encoding="utf-8")
+    assert write_report(report(), tmp_path) == first
+    assert write_report(report(rehearsal="skipped"), tmp_path) == second
+    assert len(list(tmp_path.iterdir())) == 4
     assert second.markdown.stem == second.json.stem == f"{first.markdown.stem}-2"
 
 

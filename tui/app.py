@@ -206,6 +206,11 @@ class PatchdeckApp(App[None]):
         """Prove what lies beyond the structure, unless that is under way."""
         self._prove()
 
+    def action_look(self) -> None:
+        """Look at the catalog again, and at what is recorded."""
+        self._poller.look_now()
+        self._say("looking again")
+
     def action_compare(self) -> None:
         """Compare the database with what was recorded again."""
         self._poller.compare_now()

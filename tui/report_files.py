@@ -29,20 +29,25 @@ def folder() -> Path:
 
 
 def write_report(report: Report, at: Path | None = None) -> ReportFiles:
-    """Write both forms, mode 0600, under names nobody has yet. Raises OSError when they can not be kept."""
+    """Write both forms, mode 0600, under names nobody has yet; the very same report is not written twice.
+
+    Raises OSError when they can not be kept.
+    """
     place = at or folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     moment = report.at.astimezone(UTC)
     action = "rehearsal" if report.plan.rehearse else report.plan.action
     stem = f"{moment:%Y%m%dT%H%M%SZ}-{action}-{_filename(report.plan.bundle.name)}"
+    words, data = markdown(report), as_json(report)
     for number in count(1):
         numbered = stem if number == 1 else f"{stem}-{number}"
         files = ReportFiles(place / f"{numbered}.md", place / f"{numbered}.json")
         try:
-            _write(files.markdown, markdown(report))
-            _write(files.json, as_json(report))
+            _write(files.markdown, words)
+            _write(files.json, data)
         except FileExistsError:
-            continue
+            if not (_holds(files.markdown, words) and _holds(files.json, data)):
+                continue
         return files
     raise AssertionError("count() has no end")
 
@@ -51,6 +56,13 @@ def _write(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def write_private(path: Path, text: str) -> None:

@@ -50,6 +50,7 @@ from tui.core.panels import (
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
 from tui.core.proof import Proof
+from tui.core.report_ledger import LedgerRow
 from tui.core.run import Event, Plan
 from tui.core.statements import split
 from tui.core.verdict import State, Verdict
@@ -337,11 +338,11 @@ class ScriptedDeck:
         self.preview_now = Preview(())
         self.proof_now = Proof((), None, (), NOON)
         self.drift_now: Drift | None = Drift("r1", "apply", "", "dana", NOON.isoformat(), True, ())
-        self.events: Iterable[Event] = ()
         self.scopes_now: tuple[ScopeShare, ...] = ()
         self.opened_now = OpenedExecution()
         self.error_now = OpenedError(900)
         self.recorded_now: Sequence[LedgerRow] = ()
+        self.events: Iterable[Event] = ()
         self.plans: list[Plan] = []
         self.locks_now = LockPicture(())
         self.ended: list[tuple[int, str, Ending]] = []
@@ -379,7 +380,6 @@ class ScriptedDeck:
         await self._question("tick")
         return replace(self.panels_now)
 
-    async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
     async def scopes(self, window: int) -> tuple[ScopeShare, ...]:
         await self._question("scopes")
         return self.scopes_now
@@ -392,6 +392,7 @@ class ScriptedDeck:
         await self._question("open")
         return self.error_now
 
+    async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
         await self._question("preflight")
         return self.preflight_now
 
@@ -406,6 +407,10 @@ class ScriptedDeck:
     async def drift(self) -> Drift | None:
         await self._question("drift")
         return self.drift_now
+
+    async def find_runs(self, run: str) -> tuple[LedgerRow, ...]:
+        await self._question("find_runs")
+        return tuple(row for row in self.recorded_now if row.record.run_id.startswith(run))[:2]
 
     async def locks(self) -> LockPicture:
         await self._question("locks")

@@ -103,6 +103,8 @@ async def test_the_footer_is_never_cut_within_a_word(size: tuple[int, int]) -> N
             "/ Filter",
             "f Failing",
             "l Locks",
+            "h History",
+            "o Report",
             "^p Palette",
             "? Help",
             "q Quit",

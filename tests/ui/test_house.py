@@ -17,7 +17,9 @@ from tui.screens.detail import DetailScreen
 from tui.screens.drift import DriftScreen
 from tui.screens.error_detail import ErrorDetail, ExecutionDetail
 from tui.screens.help import HelpScreen
+from tui.screens.history import HistoryScreen
 from tui.screens.isolation import ProofScreen
+from tui.screens.report import ReportScreen
 from tui.widgets.matrix import MatrixTable
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
@@ -63,6 +65,8 @@ def test_the_screens_load_no_driver() -> None:
         Reader,
         ProofScreen,
         DriftScreen,
+        HistoryScreen,
+        ReportScreen,
         MatrixTable,
     ],
 )
@@ -76,7 +80,7 @@ def test_every_key_leads_to_an_action_and_says_what_it_does(owner: type) -> None
 
 
 def test_no_two_keys_of_a_screen_collide() -> None:
-    for owner in (Dashboard, DetailScreen, ErrorDetail, ProofScreen, DriftScreen):
+    for owner in (Dashboard, DetailScreen, ErrorDetail, ProofScreen, DriftScreen, HistoryScreen, ReportScreen):
         keys = [key for binding in owner.BINDINGS for key in binding.key.split(",")]  # type: ignore[union-attr]
         assert len(keys) == len(set(keys))
         rows = {key for binding in LineTable.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tui.core.plan import Preview
     from tui.core.preflight import PreflightCheck
     from tui.core.proof import Proof
+    from tui.core.report_ledger import LedgerRow
     from tui.core.run import Event, Plan
 
 Environment = Literal["production", "staging", "local"]
@@ -141,6 +142,10 @@ class Deck(Protocol):
 
     async def drift(self) -> Drift | None:
         """What changed since the last recorded run; None where nothing is recorded. Raises Problem."""
+        ...
+
+    async def find_runs(self, run: str) -> tuple[LedgerRow, ...]:
+        """The newest committed runs of the bundle whose id begins with `run` ("": any), at most two. Raises Problem."""
         ...
 
     async def locks(self) -> LockPicture:

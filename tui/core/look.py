@@ -1,7 +1,8 @@
-"""What one look at a database found: the server, its catalog, the checks, the verdict and the last recorded run."""
+"""What one look at a database found: the server, its catalog, the checks, the verdict and the recorded runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +10,15 @@ from typing import Literal
 from tui.core.catalog import Catalog
 from tui.core.checklist import Check
 from tui.core.verdict import Verdict
+
+LedgerState = Literal["read", "none", "unreadable"]
+"""Whether the recorded runs could be read, are not there yet, or may not be read by the connected role."""
+LEDGER_SAID: Mapping[LedgerState, str] = {
+    "read": "no run is recorded in this database",
+    "none": "no run is recorded in this database: it has no ledger yet, the first apply makes it",
+    "unreadable": "the ledger patchdeck.runs is there, but this role may not read it: sign in as the one that applied",
+}
+"""Why there is no run to show, per state of the ledger."""
 
 PoolerMode = Literal["transaction", "session", "direct", "unknown"]
 
@@ -60,10 +70,17 @@ class RunRecord:
     statements: int
     outcome: str
 
+    @property
+    def name(self) -> str:
+        """What was run, in a word or two; not cleaned."""
+        return self.action if self.action == "apply" else f"{self.action} ({self.mode})"
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One complete look. `runs` is newest first and bounded; `taken_at` is the server's clock."""
+    """One complete look. `runs` is newest first and bounded, `ledger` says why it may be empty; `taken_at` is the
+    server's clock.
+    """
 
     server: Server
     catalog: Catalog
@@ -71,6 +88,7 @@ class Look:
     verdict: Verdict
     runs: tuple[RunRecord, ...]
     taken_at: datetime
+    ledger: LedgerState = "read"
 
     @property
     def last_run(self) -> RunRecord | None:

@@ -8,14 +8,19 @@ import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
-from tui.core.look import RunRecord
+from tui.core.look import LedgerState, RunRecord
 from tui.core.report_ledger import LedgerRow
 from tui.core.safety import Key
 from tui.db.pipeline import Command, Reply
 from tui.db.queries import query
 
-RUNS = (Command(query("ledger_read")), Command("select current_setting('patchdeck.ledger')"))
-"""Reads the newest runs; the second reply is for `read_runs`. For a transaction that is open already."""
+RUNS = (
+    Command(query("ledger_read")),
+    Command("select current_setting('patchdeck.ledger'), current_setting('patchdeck.ledger_state')"),
+)
+"""Reads the newest runs; the second reply's two values are for `read_runs` and `ledger_state`. For a
+transaction that is open already.
+"""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -53,6 +58,12 @@ class Records(msgspec.Struct, frozen=True):
 def read_runs(document: str) -> tuple[RunRecord, ...]:
     """The runs in the JSON of `ledger_read.sql`, newest first; none when there is no ledger."""
     return msgspec.json.decode(document, type=tuple[RunRecord, ...]) if document else ()
+
+
+def ledger_state(word: str) -> LedgerState:
+    """What `ledger_read.sql` says of the ledger itself. Raises msgspec.ValidationError on any other word."""
+    state: LedgerState = msgspec.convert(word, LedgerState)
+    return state
 
 
 def record_commands(bundle: Bundle) -> list[Command]:

@@ -116,6 +116,7 @@ class Observer:
                 checks, expectation, reading.catalog, ours[0].action if ours else None, ours[0].mode if ours else ""
             ),
             runs=ours,
+            ledger=reading.ledger,
             taken_at=reading.server.now,
         )
 

@@ -92,6 +92,10 @@ class DeckScreen(OpaqueScreen):
         """Why `action` does not work now, "" when it does."""
         return ""
 
+    def offers(self, action: str) -> bool:
+        """Whether the footer has room for `action` now; its key works all the same."""
+        return True
+
     def asks_before_quit(self) -> bool:
         """Whether leaving the program would end something that goes on here, which is then asked about."""
         return False
@@ -158,8 +162,9 @@ class DeckScreen(OpaqueScreen):
     def _entries(self) -> Iterator[Entry]:
         bound: dict[str, Binding] = {}
         for active in self.active_bindings.values():
-            if active.binding.show and active.enabled and active.binding.action not in self.SILENT:
-                bound.setdefault(active.binding.action, active.binding)
+            action = active.binding.action
+            if active.binding.show and active.enabled and action not in self.SILENT and self.offers(action):
+                bound.setdefault(action, active.binding)
         order = [action for action in self.FOOTER_ORDER if action in bound]
         order += [action for action in bound if action not in order and action not in self.KEEP]
         order += [action for action in bound if action in self.KEEP and action not in order]

@@ -17,7 +17,9 @@ from tui.screens.context import Context
 from tui.screens.detail import DetailScreen
 from tui.screens.drift import DriftScreen
 from tui.screens.error_detail import ErrorDetail, ExecutionDetail
+from tui.screens.history import HistoryScreen
 from tui.screens.isolation import ProofScreen
+from tui.screens.report import ReportScreen
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, Connected, Part
 from tui.theme import Role
@@ -30,6 +32,10 @@ from tui.widgets.table import LineTable
 from tui.widgets.tabs import Tabs
 
 WALKS: dict[str, ActionName] = {"walk('apply')": "apply", "walk('rollback')": "rollback"}
+VIEWS = {"locks": "app.locks", "history": "history"}
+"""Tabs that open a view of their own."""
+LOCKS_TOOLTIP = "Who holds or waits for locks on the migration's tables"
+HISTORY_TOOLTIP = "The runs that the database remembers, and their reports"
 WALK_TOOLTIP = "nothing changes before its last step but two"
 
 
@@ -53,7 +59,9 @@ class Dashboard(TitledScreen):
             "i", "isolation", "Isolation", id="isolation", tooltip="Who reaches which rows: tried now, nothing is kept"
         ),
         Binding("d", "drift", "Drift", id="drift", tooltip="What has changed since the last recorded run"),
-        Binding("l,4", "app.locks", "Locks", tooltip="Who holds or waits for locks on the migration's tables"),
+        Binding("l", "app.locks", "Locks", tooltip=LOCKS_TOOLTIP),
+        Binding("h", "history", "History", tooltip=HISTORY_TOOLTIP),
+        Binding("o", "report", "Report", tooltip="Open the last run's report, and write it to files of yours"),
         Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
         Binding("slash", "filter", "Filter", tooltip="Show only rows whose name holds what you type"),
         Binding("n", "problem(1)", "Next problem", show=False, tooltip="Go to the next row that fails"),
@@ -64,22 +72,27 @@ class Dashboard(TitledScreen):
         Binding("1", "go('checklist')", "Checklist", show=False, tooltip="Go to the checklist"),
         Binding("2", "go('executions')", "Executions", show=False, tooltip="Go to the executions"),
         Binding("3", "go('errors')", "Errors", show=False, tooltip="Go to the errors"),
+        Binding("4", "app.locks", "Locks", show=False, tooltip=LOCKS_TOOLTIP),
+        Binding("5", "history", "History", show=False, tooltip=HISTORY_TOOLTIP),
         Binding(
             "w", "app.window", "Window", show=False, tooltip="How far back the panels look: 5 min, 15 min, 1 h, 6 h"
         ),
         Binding("space", "app.pause", "Pause", show=False, tooltip="Stop asking the database, or go on"),
-        Binding("r", "app.retry", "Reconnect", show=False, tooltip="Connect again now"),
+        Binding("r", "app.retry", "Try now", tooltip="While not connected: connect again now, whatever was waited for"),
         Binding("escape", "escape", "Show all", show=False, tooltip="Clear the filter"),
         Binding("ctrl+p", "app.palette", "Palette", tooltip="Everything that can be done now, by name"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     FOOTER_ORDER = (
+        "app.retry",
         "walk('apply')",
         "walk('rollback')",
         "app.verify",
         "isolation",
         "drift",
         "app.locks",
+        "history",
+        "report",
         "choose",
         "filter",
         "failing",
@@ -186,6 +199,10 @@ class Dashboard(TitledScreen):
         verdict = self.store.look.verdict if self.store.look else None
         return allowed_actions(verdict, self.context.read_only, False)[WALKS[action]]
 
+    def offers(self, action: str) -> bool:
+        """Trying to connect is offered while there is no connection."""
+        return action != "app.retry" or not isinstance(self.store.connection, Connected)
+
     def action_walk(self, action: Literal["apply", "rollback"]) -> None:
         """Open a walkthrough, or say why not."""
         reason = self.reason_against(f"walk('{action}')")
@@ -211,6 +228,14 @@ class Dashboard(TitledScreen):
     def action_drift(self) -> None:
         """Show what has changed since the last recorded run."""
         self.app.push_screen(DriftScreen(self.context))
+
+    def action_history(self) -> None:
+        """Show the recorded runs."""
+        self.app.push_screen(HistoryScreen(self.context))
+
+    def action_report(self) -> None:
+        """Open the report of the newest recorded run, and write it."""
+        self.app.push_screen(ReportScreen(self.context, write=True))
 
     def action_sort(self) -> None:
         """Order the checklist otherwise; the marked row stays marked."""
@@ -250,8 +275,8 @@ class Dashboard(TitledScreen):
 
     async def on_tabs_chosen(self, event: Tabs.Chosen) -> None:
         """A click on a tab."""
-        if event.tab == "locks":
-            await self.run_action("app.locks")
+        if event.tab in VIEWS:
+            await self.run_action(VIEWS[event.tab])
         else:
             self.action_go(event.tab)
 

@@ -110,9 +110,10 @@ class Body(Vertical):
         self.tabs.put(
             (
                 Tab("checklist", "Checklist", f"{self._glyphs.bad}{failing}" if failing else "", "bad"),
-                Tab("executions", "Executions"),
+                Tab("executions", "Executions", short="Exec"),
                 Tab("errors", "Errors", count(errors) if errors else "", "bad"),
                 Tab("locks", "Locks"),
+                Tab("history", "History"),
             ),
             self.active,
         )
