@@ -97,9 +97,11 @@ class Poller:
                     questions.create_task(self._looks())
                     questions.create_task(self._ticks())
             except* Problem as lost:
-                self._store.failed(_first(lost), self._monotonic(), self._jitter())
+                problem = _first(lost)
+                self._store.failed(problem, self._monotonic(), self._jitter())
                 self._trouble.clear()
-                self._store.tell(None)
+                # A line that is gone is the band's to tell; a first look that the database refused takes a sentence.
+                self._store.tell(None if lost_line(problem) else Notice(problem.message, problem.hint))
 
     async def _turn(self) -> None:
         """Until it is time to connect: at once, after the back-off, or when the operator says so."""
