@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment, Segments
@@ -29,6 +29,7 @@ from tui.core.deck import Deck
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.crash import record
 from tui.exits import Exit
+from tui.moment import moment_of
 from tui.poller import Pace, Poller
 from tui.prover import Prover
 from tui.screens.base import DeckScreen, WalkRequested, key_word
@@ -37,10 +38,14 @@ from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen, help_rows
 from tui.screens.locks import LocksScreen
 from tui.screens.palette import Command, Palette
+from tui.screens.scopes import ScopeChosen
 from tui.screens.titled import TitledScreen
 from tui.store import Changed, Notice, Store
 from tui.theme import DARK, themes
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Groups, Lines
+
+if TYPE_CHECKING:
+    from tui.recorder import Recorder
 
 TTY_CHECK_SECONDS = 5.0
 CLOSE_SECONDS = 0.3
@@ -104,13 +109,23 @@ class PatchdeckApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", "Suspend", show=False)]
 
-    def __init__(self, deck: Deck, settings: Settings | None = None, clock: Clock | None = None) -> None:
+    OFF: ClassVar[str] = ""
+    """Why nothing can be asked of the database or changed in it, "" where it can."""
+
+    def __init__(
+        self,
+        deck: Deck,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         # NO_COLOR: Textual's own answer is greys; only its ansi mode sends no colour at all (facts: textual 4.9).
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.deck = deck
         self.settings = settings or Settings()
         self.clock = clock or Clock()
         self.store = Store(self.post_message)
+        self._recorder = recorder
         self.glyphs = glyphs(self.settings.ascii)
         self.animation_level = "none"
         self._last_door = LastDoor(self.settings.ascii)
@@ -127,6 +142,8 @@ class PatchdeckApp(App[None]):
                 look_every=self.settings.pace.look_every,
                 window=self.settings.pace.window,
                 read_only=self.settings.read_only or deck.destination.read_only,
+                off=self.OFF,
+                badge=self.badge,
             )
         )
         for theme in themes():
@@ -136,6 +153,12 @@ class PatchdeckApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the first thing painted, before any answer of the database."""
         return self._dashboard
+
+    def badge(self) -> Groups:
+        """What the title says beside the connection: whether a recording is made."""
+        if self._recorder is None:
+            return ()
+        return ((("rec ", "live"),),) if self._recorder.going else ((("rec ended ", "bad"),),)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and the last door."""
@@ -161,6 +184,7 @@ class PatchdeckApp(App[None]):
         """Tell every screen, also those beneath: what is uncovered is up to date."""
         message.stop()
         parts = self.store.take()
+        self._keep()
         for screen in self.screen_stack:
             if isinstance(screen, DeckScreen):
                 screen.changed(parts)
@@ -195,6 +219,12 @@ class PatchdeckApp(App[None]):
                 self.store.put_proof(proof, now - max(0.0, (at - proof.taken_at).total_seconds()))
 
         self.push_screen(screen, left)
+
+    def on_scope_chosen(self, message: ScopeChosen) -> None:
+        """Let the panels show the rows of one scope, or all."""
+        self._poller.narrow(message.scope)
+        words = f"panels: {message.scope.label}" if message.scope else "panels: all"
+        self._say(f"{words}, when asking goes on" if self.store.paused else words)
 
     def action_verify(self) -> None:
         """Look at the catalog again, and prove what lies beyond the structure."""
@@ -290,9 +320,18 @@ class PatchdeckApp(App[None]):
             self.screen.say(text)
 
     def _tick(self) -> None:
+        self._keep()
         for screen in self.screen_stack:
             if isinstance(screen, TitledScreen):
                 screen.tick()
+
+    def _keep(self) -> None:
+        """Record what is new; also that answers came which changed nothing: how old things are follows from it."""
+        if self._recorder is None or not self._recorder.going:
+            return
+        self._recorder.keep(moment_of(self.store))
+        if self._recorder.trouble:
+            self._say(f"the recording has ended: {self._recorder.trouble}; what is in the file can be replayed")
 
     def _check_terminal(self) -> None:
         """A terminal that is gone without a signal would leave us spinning (facts: terminal-costs 0.4)."""
@@ -316,8 +355,8 @@ class PatchdeckApp(App[None]):
         self._close_messages_no_wait()
 
 
-async def _run(deck: Deck, settings: Settings) -> int:
-    app = PatchdeckApp(deck, settings)
+async def _run(deck: Deck, settings: Settings, recorder: Recorder | None) -> int:
+    app = PatchdeckApp(deck, settings, recorder=recorder)
     try:
         await app.run_async(mouse=settings.mouse)
     finally:
@@ -327,13 +366,21 @@ async def _run(deck: Deck, settings: Settings) -> int:
     return app.return_code or 0
 
 
-def run_dashboard(deck: Deck, settings: Settings) -> int:
-    """Open the dashboard until it is left. Returns the exit code: 0, or 128 + the signal that ended it."""
+def run_dashboard(deck: Deck, settings: Settings, recorder: Recorder | None = None) -> int:
+    """Open the dashboard until it is left. Returns the exit code: 0, or 128 + the signal that ended it.
+
+    `recorder`: what keeps a recording of it, which stays its maker's to close.
+    """
+    return in_terminal(lambda: asyncio.run(_run(deck, settings, recorder)))
+
+
+def in_terminal(show: Callable[[], int]) -> int:
+    """What `show` returns, which draws on this terminal; the code of a hangup when the terminal has gone."""
     for name in ("COLUMNS", "LINES"):
         # Textual takes an exported size for the terminal's and would keep it through every resize.
         os.environ.pop(name, None)
     try:
-        return asyncio.run(_run(deck, settings))
+        return show()
     except OSError as error:
         # The terminal is gone: there is nobody left to tell, and what we wrote to it failed.
         if error.errno != errno.EIO:

@@ -53,6 +53,12 @@ class Player:
         """Go to an offset, or as near as the recording has it."""
         self._place(max(self._begin, min(position, self.recording.end)), going=self._going)
 
+    def run_at(self, speed: float) -> None:
+        """Another speed from here on."""
+        here, going = self.position, self._going
+        self.speed = speed
+        self._place(here, going=going)
+
     def skip(self, seconds: float) -> None:
         """Go so many recorded seconds on, or back."""
         self.seek(self.position + seconds)

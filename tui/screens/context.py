@@ -18,7 +18,8 @@ from tui.widgets.news import proof_news
 @dataclass(frozen=True, slots=True)
 class Context:
     """`refresh`, `look_every` and `window` (how far back the panels look) in seconds; `now` is the wall's clock,
-    `monotonic` seconds.
+    `monotonic` seconds; `off` says why nothing can be asked or changed here, "" when it can; `badge` is what the title
+    says beside the connection, most important first.
     """
 
     deck: Deck
@@ -30,6 +31,8 @@ class Context:
     look_every: float
     window: int
     read_only: bool
+    off: str = ""
+    badge: Callable[[], Groups] = tuple
 
     def age(self) -> int | None:
         """Seconds since the last answer when that is too long ago, or when nothing more is coming; else None."""
@@ -64,6 +67,7 @@ class Context:
             tally=tally,
             paused=self.store.paused,
             read_only=self.read_only,
+            badge=self.badge(),
             news=(*_running(self.store.runner), *proof_news(self.store, self.monotonic())),
             brief_news=(
                 *_running(self.store.runner, brief=True),

@@ -36,7 +36,7 @@ KINDS = (
 class Band:
     """All that the band is made of. `age` and `look_age` are seconds, None while nothing is stale; `tally` is
     that of the look's checks, counted once per look; `news` says what is known beyond them, `brief_news` for a narrow
-    line.
+    line; `badge` what this dashboard is, if it is more than one that looks, most important first.
     """
 
     bundle: Bundle
@@ -51,6 +51,7 @@ class Band:
     read_only: bool = False
     news: Groups = ()
     brief_news: Groups = ()
+    badge: Groups = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _connected_spans(server: Server, rtt: float, glyphs: Glyphs, *, wide: bool, 
 def title_line(band: Band, cells: int, glyphs: Glyphs, *, wide: bool) -> Line:
     """The first line of the screen, without the clock that stands at its right."""
     name: Spans = ((" patchdeck ", "brand"), (" ", "text"), (one_line(band.destination.name, 32), "strong"))
-    right = _right_spans(band)
+    right = _right_spans(band, wide=wide)
     room = cells - width_of(name) - 3 - width_of(right) - 1
     link = keep_whole(link_spans(band, glyphs, wide=wide), room, gap=2)
     left = room - width_of(link) - 2
@@ -139,8 +140,8 @@ def title_line(band: Band, cells: int, glyphs: Glyphs, *, wide: bool) -> Line:
     return Line(justify((*name, ("   " if wide else "  ", "text"), *link), right, cells))
 
 
-def _right_spans(band: Band) -> Spans:
-    spans: list[Span] = []
+def _right_spans(band: Band, *, wide: bool) -> Spans:
+    spans: list[Span] = [span for group in (band.badge if wide else band.badge[:1]) for span in group]
     if band.paused:
         spans.append(("paused ", "warn!"))
     if band.age is not None:
