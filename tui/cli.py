@@ -39,17 +39,34 @@ _confirm = click.option(
     "5 failed and rolled back, 6 outcome not known yet.",
 )
 @click.version_option(__version__, prog_name="patchdeck")
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="The dashboard as lines, one for each change: for a screen reader, a log, TERM=dumb. Ctrl+C ends it.",
+)
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what the dashboard shows in a new FILE, to be shown again with `patchdeck replay FILE`.",
+)
 @click.pass_context
-def cli(context: click.Context) -> int:
+def cli(context: click.Context, plain: bool, record: Path | None) -> int:
     """A flight deck for one migration on one Supabase (Postgres) database.
 
     Without a command it opens the dashboard.
     """
     if context.invoked_subcommand is not None:
+        if plain or record:
+            raise click.UsageError("--plain and --record are the dashboard's: they stand without a command")
         return 0
+    if plain:
+        from tui.commands.plain import plain as tell
+
+        return tell(context.obj, record)
     from tui.commands.dashboard import dashboard
 
-    return dashboard(context.obj)
+    return dashboard(context.obj, record)
 
 
 @cli.command()
@@ -292,6 +309,27 @@ def report(options: Options, run: str, form: Literal["markdown", "json"], output
     from tui.commands.report import report as make
 
     return make(options, run=run, form=form, output=output)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--speed",
+    metavar="X",
+    type=click.FloatRange(min=0.125, max=1000),
+    help="How many recorded seconds pass in one. Default: 1.",
+)
+@click.option("--plain", is_flag=True, help="All of it at once as lines, as `patchdeck --plain` wrote them.")
+@click.pass_obj
+def replay(options: Options, file: Path, speed: float | None, plain: bool) -> int:
+    """Show a recording made with --record again, without any database.
+
+    The recorded time of day stands in the title. space pauses, [ and ] go 10 seconds back and on, } goes to where
+    something went wrong next.
+    """
+    from tui.commands.replay import replay as run
+
+    return run(options, file, speed=speed, plain=plain)
 
 
 @cli.command()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
+from tui.commands.recording import recorded
 from tui.commands.session import ask, open_session
 from tui.config import named
 from tui.core.deck import Problem
@@ -14,9 +16,12 @@ from tui.options import Options
 from tui.output import Output
 
 
-def dashboard(options: Options) -> int:
-    """Open the dashboard; returns its exit code. Raises Stop where no terminal can show it."""
-    refuse_without_terminal("patchdeck status")
+def dashboard(options: Options, record: Path | None = None) -> int:
+    """Open the dashboard, `record` a new file to keep a recording in; returns its exit code.
+
+    Raises Stop where no terminal can show it, or the file can not be made.
+    """
+    refuse_without_terminal("patchdeck --plain, patchdeck status")
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
     chosen = named(options)
@@ -30,7 +35,8 @@ def dashboard(options: Options) -> int:
     from tui.poller import Pace
 
     pace = Pace() if refresh is None else Pace(refresh=refresh)
-    return run_dashboard(session, Settings(pace=pace, ascii=out.ascii, mouse=options.mouse))
+    with recorded(record, session, pace, out) as recorder:
+        return run_dashboard(session, Settings(pace=pace, ascii=out.ascii, mouse=options.mouse), recorder)
 
 
 def refuse_without_terminal(instead: str) -> None:

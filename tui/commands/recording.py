@@ -12,9 +12,9 @@ from tui import __version__
 from tui.core.deck import Deck
 from tui.exits import Exit, Stop
 from tui.output import CAREFUL, Output, plain
-from tui.poller import Pace
 
 if TYPE_CHECKING:
+    from tui.poller import Pace
     from tui.recorder import Recorder
 
 
