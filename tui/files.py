@@ -18,12 +18,15 @@ def default_bundle() -> Path:
     return inside if inside.is_dir() else package.parent / "sql"
 
 
-def read_bundle(folder: Path | None = None) -> Bundle:
-    """The checked bundle in `folder` (None: the one that ships). Raises BundleError, one line with file and reason."""
+def read_bundle(folder: Path | None = None, *, scripts: bool = True) -> Bundle:
+    """The checked bundle in `folder` (None: the one that ships). Raises BundleError, one line with file and reason.
+
+    Without `scripts` its SQL is left unsplit, for whoever only looks (see `tui.core.bundle.load`).
+    """
     place = default_bundle() if folder is None else folder
     if not place.is_dir():
         raise BundleError(str(place), "not a folder; a bundle is a folder that holds " + MANIFEST)
-    return load(Folder(place))
+    return load(Folder(place), scripts=scripts)
 
 
 class Folder(Mapping[str, str]):

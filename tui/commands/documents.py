@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.bundle import Bundle
 from tui.core.check import Check
-from tui.core.deck import Deck, Destination
+from tui.core.deck import Aim, Deck, Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
@@ -100,7 +100,7 @@ def _verdict(verdict: Verdict) -> shapes.Verdict:
     }
 
 
-def status(deck: Deck, look: Look) -> shapes.Status:
+def status(deck: Aim, look: Look) -> shapes.Status:
     """`status --json`."""
     return {
         "target": target(deck.destination, look.server),
@@ -237,7 +237,7 @@ def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_t
     }
 
 
-def history(deck: Deck, look: Look) -> shapes.History:
+def history(deck: Aim, look: Look) -> shapes.History:
     """`history --json`, newest run first."""
     return {
         "target": target(deck.destination, look.server),

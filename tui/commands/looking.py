@@ -6,22 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.commands import words
-from tui.commands.session import ask, open_session
-from tui.core.look import Look
-from tui.core.plan import Preview
-from tui.core.run import RollbackMode, plan_of
+from tui.commands.session import ask, open_glance, open_session
 from tui.exits import Exit
 from tui.options import Options
 from tui.output import Output
 
 if TYPE_CHECKING:
+    from tui.core.look import Look
+    from tui.core.plan import Preview
+    from tui.core.run import RollbackMode
+    from tui.db.glance import Glance
     from tui.db.session import Session
 
 
 def status(options: Options, *, as_json: bool) -> int:
     """The glance: one look, judged."""
     out = Output(ascii_only=options.ascii)
-    session = open_session(options, out)
+    session = open_glance(options, out)
     look = ask(session, _look)
     if as_json:
         from tui.commands import documents
@@ -34,6 +35,9 @@ def status(options: Options, *, as_json: bool) -> int:
 
 def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
     """What apply, or a rollback in `mode`, would do here; always 0 when it could be worked out."""
+    # The other two commands of this module need nothing of a run.
+    from tui.core.run import plan_of
+
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
     asked = plan_of(session.bundle, mode)
@@ -55,7 +59,7 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
 def history(options: Options, *, as_json: bool) -> int:
     """The ledger's runs, newest first."""
     out = Output(ascii_only=options.ascii)
-    session = open_session(options, out)
+    session = open_glance(options, out)
     look = ask(session, _look)
     if as_json:
         from tui.commands import documents
@@ -66,5 +70,5 @@ def history(options: Options, *, as_json: bool) -> int:
     return Exit.HEALTHY
 
 
-async def _look(session: Session) -> Look:
+async def _look(session: Glance) -> Look:
     return await session.look()

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tui.commands import documents, shapes, words
+from tui.commands import words
 from tui.commands.session import fetch_password, find_target
 from tui.config import NamedTarget, configured, user_file
 from tui.core.bundle import Bundle, BundleError
-from tui.core.deck import Deck, Problem
-from tui.core.look import Look
+from tui.core.deck import Aim, Problem
 from tui.core.text import count
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
@@ -20,6 +19,8 @@ from tui.options import Options
 from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 
 if TYPE_CHECKING:
+    from tui.commands import shapes
+    from tui.core.look import Look
     from tui.db.target import Target
 
 AT_ONCE = 32
@@ -31,7 +32,7 @@ class Glance:
     """What came of one target: a look at a database, or why there is none."""
 
     target: NamedTarget
-    deck: Deck | None = None
+    deck: Aim | None = None
     look: Look | None = None
     problem: str = ""
     hint: str = ""
@@ -68,7 +69,7 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
         folder = options.bundle or one.bundle
         # A hundred targets mostly share a bundle, which takes longer to read than a database takes to answer.
         if str(folder) not in bundles:
-            bundles[str(folder)] = read_bundle(folder)
+            bundles[str(folder)] = read_bundle(folder, scripts=False)
         return bundles[str(folder)]
 
     async def glance(one: NamedTarget) -> Glance:
@@ -86,9 +87,9 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
 
 
 async def _look(one: NamedTarget, target: Target, bundle: Bundle) -> Glance:
-    from tui.db.session import Session
+    from tui.db.glance import Glance as Looking
 
-    session = Session(target, bundle)
+    session = Looking(target, bundle, by_record=True)
     try:
         return Glance(one, deck=session, look=await session.look())
     finally:
@@ -96,6 +97,8 @@ async def _look(one: NamedTarget, target: Target, bundle: Bundle) -> Glance:
 
 
 def _document(found: Sequence[Glance]) -> shapes.StatusOfAll:
+    from tui.commands import documents
+
     return {
         "healthy": all(glance.code is Exit.HEALTHY for glance in found),
         "targets": [

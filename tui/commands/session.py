@@ -16,10 +16,13 @@ from tui.output import CAREFUL, Output
 from tui.passwords import from_command, prompt
 
 if TYPE_CHECKING:
+    from tui.core.bundle import Bundle
+    from tui.db.glance import Glance
     from tui.db.session import Session
     from tui.db.target import Target
 
 T = TypeVar("T")
+G = TypeVar("G", bound="Glance")
 
 
 def open_session(options: Options, out: Output) -> Session:
@@ -27,13 +30,28 @@ def open_session(options: Options, out: Output) -> Session:
 
     Raises BundleError or ConfigError, or Stop when the target can not be understood or its password not be had.
     """
+    target, bundle = _open(options, out, scripts=True)
+    # The driver and the engine cost more than all the rest together: loaded when a database is really wanted.
+    from tui.db.session import Session
+
+    return Session(target, bundle)
+
+
+def open_glance(options: Options, out: Output) -> Glance:
+    """What only looks at the target, not yet connected. It believes an apply's record. Raises as `open_session` does,
+    but for a script of the bundle that is no SQL: a look runs none.
+    """
+    target, bundle = _open(options, out, scripts=False)
+    from tui.db.glance import Glance
+
+    return Glance(target, bundle, by_record=True)
+
+
+def _open(options: Options, out: Output, *, scripts: bool) -> tuple[Target, Bundle]:
     chosen = named(options)
     if chosen is not None and options.dsn is not None:
         raise Stop(Exit.USAGE, "--dsn and --target both say which database: give one of them")
-    bundle = read_bundle(options.bundle or (chosen.bundle if chosen else None))
-    # The driver costs more than all the rest together: it is loaded when a database is really wanted.
-    from tui.db.session import Session
-
+    bundle = read_bundle(options.bundle or (chosen.bundle if chosen else None), scripts=scripts)
     if options.dsn is not None and redact(options.dsn) != options.dsn:
         out.notice(
             ("warning: ", CAREFUL),
@@ -42,7 +60,7 @@ def open_session(options: Options, out: Output) -> Session:
     target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
     fetch_password(chosen, target)
     target.ask = prompt(target.destination)
-    return Session(target, bundle)
+    return target, bundle
 
 
 def find_target(chosen: NamedTarget | None, *, dsn: str | None = None, read_only: bool = False) -> Target:
@@ -72,7 +90,7 @@ def fetch_password(chosen: NamedTarget | None, target: Target) -> None:
         target.give_password(from_command(command))
 
 
-def ask(session: Session, question: Callable[[Session], Awaitable[T]]) -> T:
+def ask(session: G, question: Callable[[G], Awaitable[T]]) -> T:
     """The answer to `question`, with the session closed afterwards whatever happens. Raises what it raises."""
 
     async def answer() -> T:

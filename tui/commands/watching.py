@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tui.commands import words
 from tui.commands.dashboard import refuse_without_terminal
-from tui.commands.session import ask, open_session
+from tui.commands.session import ask, open_glance
 from tui.config import named
 from tui.core.deck import Problem
 from tui.options import Options
 from tui.output import BAD, DIM, Output, plain
 
 if TYPE_CHECKING:
-    from tui.db.session import Session
+    from tui.db.glance import Glance
 
 EVERY = 5.0
 """Seconds between two looks where the target's configuration does not say."""
@@ -28,11 +28,11 @@ def watch(options: Options) -> int:
     """
     refuse_without_terminal("patchdeck status")
     out = Output(ascii_only=options.ascii)
-    session = open_session(options, out)
+    session = open_glance(options, out)
     chosen = named(options)
     every = (chosen.settings.refresh if chosen else None) or EVERY
 
-    async def question(session: Session) -> int:
+    async def question(session: Glance) -> int:
         await session.sign_in()
         while True:
             await _show(session, out, every)
@@ -41,7 +41,7 @@ def watch(options: Options) -> int:
     return ask(session, question)
 
 
-async def _show(session: Session, out: Output, every: float) -> None:
+async def _show(session: Glance, out: Output, every: float) -> None:
     try:
         look = await session.look()
     except Problem as problem:

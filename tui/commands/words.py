@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from tui.core.check import Check, Outcome
-from tui.core.deck import Deck, Destination
+from tui.core.deck import Aim, Destination
 from tui.core.look import LEDGER_SAID, Look, Server
-from tui.core.plan import Preview
-from tui.core.preflight import PreflightCheck
-from tui.core.report import label, route, tls
-from tui.core.restore import Restore
-from tui.core.restore_words import meaning
-from tui.core.run import Finished, Plan, RunState
-from tui.core.run import Outcome as RunOutcome
+from tui.core.said import label, route, tls
 from tui.core.text import age, count, duration
-from tui.core.verdict import Verdict
 from tui.output import BAD, CAREFUL, DIM, GOOD, LIVE, Output, plain
+
+if TYPE_CHECKING:
+    # The glance must be quick: it loads nothing of runs and plans.
+    from tui.core.check import Check, Outcome
+    from tui.core.plan import Preview
+    from tui.core.preflight import PreflightCheck
+    from tui.core.restore import Restore
+    from tui.core.run import Finished, Plan, RunState
+    from tui.core.verdict import Verdict
 
 WORST_FIRST: tuple[Outcome, ...] = ("leak", "finding", "unexpected", "differs", "missing", "not_proven", "ok")
 SHOWN = 10
@@ -42,7 +44,7 @@ def connection(server: Server) -> str:
     return plain(f"PostgreSQL {server.version} {route(server)}, {tls(server)}, round trip {duration(server.rtt)}")
 
 
-def status(out: Output, deck: Deck, look: Look) -> None:
+def status(out: Output, deck: Aim, look: Look) -> None:
     """The glance."""
     headline(out, deck, look)
     verdict = look.verdict
@@ -63,7 +65,7 @@ def counted(verdict: Verdict) -> str:
     return ", ".join(parts)
 
 
-def headline(out: Output, deck: Deck, look: Look) -> None:
+def headline(out: Output, deck: Aim, look: Look) -> None:
     """The verdict and where it was reached."""
     mark, style = _verdict_mark(out, look.verdict)
     bundle = plain(f"{deck.bundle.name} {deck.bundle.version}")
@@ -118,7 +120,7 @@ def trouble(out: Output, check: Check, *, definitions: bool = False) -> None:
                 out.line((f"      {name}  {plain(definition, 1000)}", DIM))
 
 
-def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) -> None:
+def plan(out: Output, deck: Aim, look: Look, wanted: Plan, preview: Preview) -> None:
     """What apply would do, table by table; what would be dropped or replaced with what is there now."""
     headline(out, deck, look)
     if preview.obstacle:
@@ -147,6 +149,8 @@ def plan(out: Output, deck: Deck, look: Look, wanted: Plan, preview: Preview) ->
 
 def _restore(out: Output, restore: Restore) -> None:
     """What a restore means, and everything that does not come back as it was."""
+    from tui.core.restore_words import meaning
+
     for sentence in meaning(restore):
         out.line(f"  {plain(sentence, 2000)}")
     for verb, style, losses in (("not restored", BAD, restore.losses), ("kept back", CAREFUL, restore.withheld)):
@@ -156,6 +160,8 @@ def _restore(out: Output, restore: Restore) -> None:
 
 def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
     """How a run ended: what happened, what state the database is in, what to do next (design: ui, rule 5)."""
+    from tui.core.run import Outcome as RunOutcome
+
     good = end.outcome in (RunOutcome.COMMITTED, RunOutcome.REHEARSED)
     mark, style = (out.marks.ok, GOOD) if good else (out.marks.bad, BAD)
     nothing = end.outcome is RunOutcome.COMMITTED and not end.ran
@@ -188,7 +194,7 @@ def _measures(wanted: Plan, state: RunState, end: Finished) -> str:
     )
 
 
-def doctor(out: Output, deck: Deck, server: Server, checks: Sequence[PreflightCheck], round_trip: float) -> None:
+def doctor(out: Output, deck: Aim, server: Server, checks: Sequence[PreflightCheck], round_trip: float) -> None:
     """The connection and every preflight check; `round_trip` in seconds."""
     out.line((place(deck.destination), "bold"), (f"  {connection(server)}", DIM), environment(deck.destination))
     rights = [f"role {server.user}"]

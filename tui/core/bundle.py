@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import msgspec
 
 from tui.core.expectation import Expectation
 from tui.core.isolation_spec import IsolationSpec, flaws
 from tui.core.panel_source import Panel, panel_flaws
-from tui.core.safety import LintRequest, Mute
-from tui.core.statements import Statement, check_script, split
+from tui.core.safety_scope import LintRequest, Mute
 from tui.core.toml_shape import located, read
+
+if TYPE_CHECKING:
+    from tui.core.statements import Statement
 
 MANIFEST = "bundle.toml"
 
@@ -116,7 +118,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One SQL file of the bundle, split: its name for messages, its statements in order, its text as it was read."""
+    """One SQL file of the bundle, split: its name for messages, its statements in order, its text as it was read.
+
+    There are no `statements` in a bundle that was loaded without its scripts.
+    """
 
     file: str
     statements: tuple[Statement, ...]
@@ -162,9 +167,12 @@ class Bundle:
         return next((at for at, one in enumerate(self.patch.statements) if one.kind == "lock"), None)
 
 
-def load(files: Mapping[str, str]) -> Bundle:
+def load(files: Mapping[str, str], *, scripts: bool = True) -> Bundle:
     """The bundle in `files` (relative name to text). Raises BundleError: missing file, bad TOML or SQL, with its
     place.
+
+    Without `scripts` the SQL of the patch and of the rollback is neither split nor checked: that takes longer than all
+    the rest, and a look runs none of it.
     """
     manifest = _decode(files, MANIFEST, Manifest)
     expectation = _decode(files, manifest.expected, Expectation)
@@ -180,15 +188,16 @@ def load(files: Mapping[str, str]) -> Bundle:
         deciding.append(_text(files, manifest.isolation))
     bundle = Bundle(
         manifest=manifest,
-        patch=_script(manifest.patch, patch_text),
-        rollback=_script(manifest.rollback, _text(files, manifest.rollback)),
+        patch=_script(manifest.patch, patch_text, scripts),
+        rollback=_script(manifest.rollback, _text(files, manifest.rollback), scripts),
         expectation=expectation,
         queries={file: _text(files, file) for file in wanted},
         checksum=hashlib.sha256(patch_text.encode()).hexdigest(),
         digest=hashlib.sha256("\0".join(deciding).encode()).hexdigest(),
         isolation=isolation,
     )
-    _check_early_locks(bundle)
+    if scripts:
+        _check_early_locks(bundle)
     return bundle
 
 
@@ -227,7 +236,12 @@ def _check_early_locks(bundle: Bundle) -> None:
             raise BundleError(bundle.patch.file, reason)
 
 
-def _script(file: str, text: str) -> Script:
+def _script(file: str, text: str, whole: bool) -> Script:
+    if not whole:
+        return Script(file, (), text)
+    # The splitter is slower to load than all the rest of a bundle.
+    from tui.core.statements import check_script, split
+
     statements = split(text)
     refusals = check_script(statements)
     if refusals:

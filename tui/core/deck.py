@@ -86,8 +86,8 @@ class Control:
         await self._asked.wait()
 
 
-class Deck(Protocol):
-    """One database, one bundle."""
+class Aim(Protocol):
+    """What is known of a deck before anything was asked: a bundle, and where its database is."""
 
     @property
     def bundle(self) -> Bundle:
@@ -98,6 +98,10 @@ class Deck(Protocol):
     def destination(self) -> Destination:
         """Where the database is."""
         ...
+
+
+class Deck(Aim, Protocol):
+    """One database, one bundle."""
 
     @property
     def server(self) -> Server | None:

@@ -14,6 +14,9 @@ from tui.core.deck import Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
 from tui.core.run import Finished, Outcome, Plan, RunState
+from tui.core.said import label as label
+from tui.core.said import route as route
+from tui.core.said import tls as tls
 from tui.core.surface import Change
 from tui.core.text import visible
 
@@ -84,24 +87,6 @@ class Report:
     def of(self, kind: str) -> tuple[Change, ...]:
         """The changes of one kind."""
         return tuple(change for change in self.changes if change.kind == kind)
-
-
-def route(server: Server) -> str:
-    """How the server is reached, in words."""
-    return f"through a pooler ({server.mode} mode)" if server.pooled else "directly"
-
-
-def tls(server: Server) -> str:
-    """How the line is protected, in words."""
-    if server.tls == "off":
-        return "not encrypted"
-    return f"encrypted ({server.tls}), server {'verified' if server.tls_verified else 'not verified'}"
-
-
-def label(check: Check) -> str:
-    """What a check is about: `policy readers on public.books`."""
-    named = f"{check.object} {check.name}" if check.name else check.object
-    return f"{named} on {check.table}" if check.table and check.table != check.name else named
 
 
 OTHER_WAYS = (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.look import LedgerState, RunRecord
-from tui.core.report_ledger import LedgerRow
-from tui.core.safety import Key
+from tui.core.safety_scope import Key
 from tui.db.pipeline import Command, Reply
 from tui.db.queries import query
+
+if TYPE_CHECKING:
+    from tui.core.report_ledger import LedgerRow
 
 RUNS = (
     Command(query("ledger_read")),
@@ -87,6 +90,9 @@ def find_commands(bundle: Bundle, run: str) -> list[Command]:
 
 def read_found(replies: Sequence[Reply]) -> tuple[LedgerRow, ...]:
     """The replies of `find_commands`, typed: newest first, at most two; none where there is no ledger."""
+    # Whoever looks only needs no report.
+    from tui.core.report_ledger import LedgerRow
+
     document = replies[-1].value
     return msgspec.json.decode(document, type=tuple[LedgerRow, ...]) if document else ()
 

@@ -35,11 +35,12 @@ name qualified, the rest keeps times readable whatever the role's or database's 
 @dataclass(frozen=True, slots=True)
 class Twin:
     """The expected objects as this server deparses them, and what could not be made, by key with the server's
-    message.
+    message. `recorded`: not made but taken from what an apply left, every check of which passed.
     """
 
     catalog: Catalog
     failures: Mapping[str, str]
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,11 @@ class Reading:
     twin: Twin | None
 
 
-def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
-    """The batch of one look. Making the twins needs a transaction that may write; it is always rolled back."""
+def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> list[Command]:
+    """The batch of one look. Making the twins needs a transaction that may write; it is always rolled back.
+
+    `by_record`: they are not made where an apply of this very bundle was recorded on this server version.
+    """
     commands = [
         Command("begin" if twin else "begin read only"),
         set_local(LOOK_LIMITS),
@@ -78,18 +82,32 @@ def look_commands(bundle: Bundle, *, twin: bool) -> list[Command]:
         catalog_command(bundle),
     ]
     if twin:
-        commands += twin_commands(bundle)
+        made = twin_commands(bundle)
+        if by_record:
+            # After the statements that would make them, which it takes back, and before they are run.
+            named = set_local({"patchdeck.bundle": bundle.name, "patchdeck.digest": bundle.digest})
+            made[1:1] = [
+                named,
+                Command(query("recorded_twin")),
+                Command("select current_setting('patchdeck.recorded_twin')"),
+            ]
+        commands += made
     return [*commands, Command("rollback")]
 
 
-def read_look(replies: Sequence[Reply], *, twin: bool) -> Reading:
+def read_look(replies: Sequence[Reply], *, twin: bool, by_record: bool = False) -> Reading:
     """The replies of `look_commands`, typed."""
+    made = None
+    if by_record and (recorded := replies[9].value):
+        made = Twin(decode(recorded), {}, recorded=True)
+    elif twin:
+        made = read_twin(replies[11 if by_record else 8])
     return Reading(
         server=_server(replies[2].rows[0]),
         runs=read_runs(replies[4].value),
         ledger=ledger_state(str(replies[4].rows[0][1])),
         catalog=decode(replies[5].value),
-        twin=read_twin(replies[8]) if twin else None,
+        twin=made,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.check import Check, Layer
-from tui.core.deck import Control, Destination, Problem
+from tui.core.deck import Control, Problem
 from tui.core.drift import Drift, changes_since
 from tui.core.isolation import to_checks as isolation_checks
 from tui.core.locks import Ended, Ending, LockPicture
@@ -25,6 +25,7 @@ from tui.core.safety import Finding, judge, scope, unproven
 from tui.core.safety import to_checks as safety_checks
 from tui.core.text import visible
 from tui.db.feeds import Feeds
+from tui.db.glance import Glance
 from tui.db.link import Link
 from tui.db.lint import lint
 from tui.db.locks import LockWatch, look_refused
@@ -33,38 +34,22 @@ from tui.db.opening import find_scopes, open_error, open_execution
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.restoring import WorkedOut, work_out
-from tui.db.sight import Observer, Sight
+from tui.db.sight import Sight
 from tui.db.target import Target
 
 
-class Session:
+class Session(Glance):
     """Looks on one connection, ticks on another: a slow look never holds up the panels. Runs bring their own."""
 
-    def __init__(self, target: Target, bundle: Bundle, *, journals: Path | None = None) -> None:
-        self._target, self._bundle, self._journals = target, bundle, journals
-        self._looks = Link(target, application="patchdeck")
+    def __init__(
+        self, target: Target, bundle: Bundle, *, journals: Path | None = None, by_record: bool = False
+    ) -> None:
+        super().__init__(target, bundle, by_record=by_record)
+        self._journals = journals
         self._ticks = Link(target, application="patchdeck panels")
-        self._observer = Observer(target, bundle)
         self._locks = LockWatch(target, bundle)
         self._feeds = Feeds(bundle)
-        self._look_busy, self._tick_busy = asyncio.Lock(), asyncio.Lock()
-        self._live = Catalog()
-        self._server: Server | None = None
-
-    @property
-    def bundle(self) -> Bundle:
-        """The bundle in use."""
-        return self._bundle
-
-    @property
-    def destination(self) -> Destination:
-        """Where the database is."""
-        return self._target.destination
-
-    @property
-    def server(self) -> Server | None:
-        """The server as last reached."""
-        return self._server
+        self._tick_busy = asyncio.Lock()
 
     def address(self) -> PreflightCheck | None:
         """What the address of the target says by itself, None where it is not one of Supabase's."""
@@ -75,27 +60,9 @@ class Session:
             return PreflightCheck("address", "warn", f"{found.describe()}: it answers, but {wrong}.")
         return PreflightCheck("address", "pass", f"{found.describe()}.")
 
-    @property
-    def handshake(self) -> float:
-        """Seconds the last handshake took."""
-        return self._looks.handshake
-
-    async def sign_in(self) -> None:
-        """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
-        try:
-            if self._target.ask is not None and not self._target.has_password:
-                async with self._look_busy:
-                    await self._looks.open()
-        finally:
-            self._target.ask = None
-
     async def connect(self) -> Server:
         """Connect where there is no connection, and look. Raises Problem."""
         return (await self.look()).server
-
-    async def look(self) -> Look:
-        """One complete look: a round trip, after the handshake where there is no connection yet. Raises Problem."""
-        return (await self._sight(facts=False)).look
 
     async def tick(self, window: int, scope: Scope | None = None) -> Panels:
         """The live panels over the last `window` seconds of `scope` (None: all), in one round trip. Raises Problem."""
@@ -176,6 +143,8 @@ class Session:
         The matrix works in a transaction that is rolled back. What keeps either from running on a line that stands is
         in the proof, not raised.
         """
+        # Whoever asks for a proof is not answered from a record, whatever the glance before it believed.
+        self._observer.believe_twins_only()
         look = await self.look()
         checks: list[Check] = []
         findings: tuple[Finding, ...] = ()
@@ -232,12 +201,9 @@ class Session:
         async with self._look_busy:
             return await work_out(self._looks, plan, look)
 
-    async def _sight(self, *, facts: bool) -> Sight:
-        async with self._look_busy:
-            await self._looks.open()
-            sight = await self._observer.look(self._looks, facts=facts)
-        self._live, self._server = sight.look.catalog, sight.look.server
-        self._feeds.choose(self._live)
+    async def _sight(self, *, facts: bool = False) -> Sight:
+        sight = await super()._sight(facts=facts)
+        self._feeds.choose(sight.look.catalog)
         return sight
 
     async def _counts(self, live: Catalog) -> tuple[Count, ...]:

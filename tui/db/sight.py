@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.checklist import compare
+from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
-from tui.core.preflight import Facts, decode_facts, facts_request
-from tui.core.report_ledger import LedgerRow
 from tui.core.surface import digest
 from tui.core.verdict import judge
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Link
-from tui.db.locks import look_refused
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
 from tui.db.queries import query
 from tui.db.target import Target
+
+if TYPE_CHECKING:
+    from tui.core.check import Check
+    from tui.core.report_ledger import LedgerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,24 @@ class Sight:
     pid: int
 
 
+BY_TEXT = frozenset({"column", "constraint", "index", "policy", "trigger", "view"})
+"""Kinds of objects that are compared as the server deparses them."""
+
+
 class Observer:
     """Looks at one target for one bundle and keeps the twins, which cost the server more than all the rest.
 
     Twins are made again only when some could not be made and the catalog has changed since: how a server deparses an
-    expression depends on nothing else.
+    expression depends on nothing else. With `by_record` none are made where an apply of this very bundle was recorded
+    on this server version: every check of it had passed, so that what it left is what the twins would say. What is
+    defined otherwise than recorded is judged by twins all the same, in one round trip more.
     """
 
-    def __init__(self, target: Target, bundle: Bundle) -> None:
-        self._target, self._bundle = target, bundle
+    def __init__(self, target: Target, bundle: Bundle, *, by_record: bool = False) -> None:
+        self._target, self._bundle, self._by_record = target, bundle, by_record
         self.twin: Twin | None = None
         """The twins in hand, None before the first look and where none can be made."""
-        self._twin_of = ""
+        self._twin_of: Catalog | None = None
 
     async def look(self, link: Link, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
@@ -55,11 +65,26 @@ class Observer:
         if self.twin is None or (self.twin.failures and not self.twin.catalog.tables):
             # Making twins takes a transaction that may write: else what an apply recorded stands in for them.
             self.twin = await self._recorded(link, reading.server) or self.twin
-        return Sight(self._judge(link, reading), found, reading.server.pid)
+        look = self._judge(link, reading)
+        if self._doubtful(look.checks):
+            self.believe_twins_only()
+            return await self.look(link, facts=facts)
+        return Sight(look, found, reading.server.pid)
 
     def keep(self, twin: Twin, of: Catalog) -> None:
         """Keep twins that were made beside the catalog `of`, here or inside a run's transaction."""
-        self.twin, self._twin_of = twin, digest(of)
+        self.twin, self._twin_of = twin, of
+
+    def believe_twins_only(self) -> None:
+        """From now on make twins also where a record would do."""
+        self._by_record = False
+        if self.twin is not None and self.twin.recorded:
+            self.twin = None
+
+    def _doubtful(self, checks: Iterable[Check]) -> bool:
+        """Whether twins of its own would let a look say more than a record does."""
+        by_record = self.twin is not None and self.twin.recorded
+        return by_record and any(one.outcome in ("differs", "not_proven") and one.object in BY_TEXT for one in checks)
 
     def _stale(self, reading: Reading) -> bool:
         """Whether the kept twins lack something that could be made by now."""
@@ -68,17 +93,19 @@ class Observer:
             reading.twin is None
             and kept is not None
             and bool(kept.failures)
-            and digest(reading.catalog) != self._twin_of
+            and self._twin_of is not None
+            and digest(reading.catalog) != digest(self._twin_of)
         )
 
     async def _read(self, link: Link, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
-        commands = look_commands(self._bundle, twin=twin)
+        by_record = twin and self._by_record
+        commands = look_commands(self._bundle, twin=twin, by_record=by_record)
         if facts:
             # Before the twins, which are made in the same transaction and would be counted among what exists.
             commands.insert(6, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
         replies = await self._batch(link, commands)
         found = decode_facts(replies.pop(6).value) if facts else None
-        return read_look(replies, twin=twin), found
+        return read_look(replies, twin=twin, by_record=by_record), found
 
     async def records(self, link: Link) -> Records:
         """What the ledger recorded of this bundle. Raises Problem."""
@@ -101,6 +128,9 @@ class Observer:
         try:
             return await link.batch(commands)
         except StatementError as error:
+            # A look that went through needs to know nothing of locks.
+            from tui.db.locks import look_refused
+
             raise await look_refused(link, error, self._bundle) from None
 
     def _judge(self, link: Link, reading: Reading) -> Look:

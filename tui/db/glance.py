@@ -1,0 +1,77 @@
+"""One database and one bundle for whoever only looks: a connection, the looks over it, and what they say of the place.
+
+`tui.db.session.Session` is this and all the rest; what `status` loads is this alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tui.db.link import Link
+from tui.db.sight import Observer, Sight
+
+if TYPE_CHECKING:
+    from tui.core.bundle import Bundle
+    from tui.core.deck import Destination
+    from tui.core.look import Look, Server
+    from tui.db.target import Target
+
+
+class Glance:
+    """Looks on one connection.
+
+    With `by_record` an apply's record may stand in for the twins, which cost the server more than all the rest of a
+    look (see `Observer`).
+    """
+
+    def __init__(self, target: Target, bundle: Bundle, *, by_record: bool = False) -> None:
+        self._target, self._bundle = target, bundle
+        self._looks = Link(target, application="patchdeck")
+        self._observer = Observer(target, bundle, by_record=by_record)
+        self._look_busy = asyncio.Lock()
+        self._server: Server | None = None
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use."""
+        return self._bundle
+
+    @property
+    def destination(self) -> Destination:
+        """Where the database is."""
+        return self._target.destination
+
+    @property
+    def server(self) -> Server | None:
+        """The server as last reached."""
+        return self._server
+
+    @property
+    def handshake(self) -> float:
+        """Seconds the last handshake took."""
+        return self._looks.handshake
+
+    async def sign_in(self) -> None:
+        """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
+        try:
+            if self._target.ask is not None and not self._target.has_password:
+                async with self._look_busy:
+                    await self._looks.open()
+        finally:
+            self._target.ask = None
+
+    async def look(self) -> Look:
+        """One complete look: a round trip, after the handshake where there is no connection yet. Raises Problem."""
+        return (await self._sight()).look
+
+    async def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        await self._looks.close()
+
+    async def _sight(self, *, facts: bool = False) -> Sight:
+        async with self._look_busy:
+            await self._looks.open()
+            sight = await self._observer.look(self._looks, facts=facts)
+        self._server = sight.look.server
+        return sight
