@@ -24,7 +24,16 @@ from tui.core.statements import place
 from tui.core.text import redact, visible
 from tui.core.twin import overlay
 from tui.db.pipeline import Command, Reply, StatementError
-from tui.db.probe import Twin, again_commands, catalog_command, read_twin, set_local, twin_commands
+from tui.db.probe import (
+    Twin,
+    again_commands,
+    catalog_command,
+    end_command,
+    function_command,
+    read_twin,
+    set_local,
+    twin_commands,
+)
 from tui.db.queries import query
 from tui.db.run_locks import RunLocks
 from tui.db.supabase import history_commands, what_was_done
@@ -78,7 +87,7 @@ class Attempt:
     @property
     def before(self) -> Catalog:
         """The catalog under the locks, before the first statement."""
-        return decode(self._replies[self._marks["before"] + 2].value)
+        return decode(self._replies[self._marks["before"] + 3].value)
 
     @property
     def after(self) -> Catalog:
@@ -160,7 +169,7 @@ class Attempt:
         self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
         self._add("locks", *locks.first_commands())
         with self._own_path("before"):
-            self.commands += [catalog_command(bundle, keep=BEFORE)]
+            self.commands += [function_command(), catalog_command(bundle, keep=BEFORE)]
         self._add("ledger", Command(query("ledger_create")))
         self._add("history", *history_commands(plan))
         self._mark("history_end")
@@ -181,11 +190,11 @@ class Attempt:
         if plan.action == "apply":
             self.commands += again_commands() if "early_twins" in self._marks else self._twins()
             self._mark("twins")
-        self._add("after", catalog_command(bundle, keep=AFTER))
+        self._add("after", catalog_command(bundle, keep=AFTER), end_command())
 
     def _twins(self) -> list[Command]:
         """Most twins were made by the look before; here, on the patch's result, only what could not be made then."""
-        return twin_commands(self._plan.bundle, self._kept.failures if self._kept else None)
+        return twin_commands(self._plan.bundle, self._kept.failures if self._kept else None, by_function=True)
 
     def _run(self, statements: Iterable[int]) -> None:
         for at in statements:

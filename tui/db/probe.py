@@ -31,6 +31,8 @@ LOOK_LIMITS = {
 """Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
 name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
 
+FUNCTION = "patchdeck_catalog"
+
 
 @dataclass(frozen=True, slots=True)
 class Twin:
@@ -114,19 +116,32 @@ def read_look(replies: Sequence[Reply], *, twin: bool, by_record: bool = False) 
 def catalog_command(bundle: Bundle, *, keep: str = "") -> Command:
     """The one statement that reads the catalog of everything the bundle names.
 
-    `keep` names a setting in which the server keeps the answer until the transaction ends.
+    `keep` names a setting in which the server keeps the answer until the transaction ends; it takes the function of
+    `function_command`.
     """
-    wanted = (json.dumps(_wanted(bundle) | {"twin": False}),)
-    sql = query("catalog")
-    return Command(f"select set_config('{keep}', (\n{sql}\n), true)" if keep else sql, wanted)
+    sql = f"select set_config('{keep}', pg_temp.{FUNCTION}($1), true)" if keep else query("catalog")
+    return Command(sql, (json.dumps(_wanted(bundle) | {"twin": False}),))
 
 
-def twin_commands(bundle: Bundle, only: Collection[str] | None = None) -> list[Command]:
-    """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply."""
+def function_command() -> Command:
+    """Makes the catalog read a function of the session until `end_command`: its plan is then made once."""
+    return Command(query("catalog_function").replace("{catalog}", query("catalog"), 1))
+
+
+def end_command() -> Command:
+    """Drops the function of `function_command`."""
+    return Command(f"drop function pg_temp.{FUNCTION}(text)")
+
+
+def twin_commands(bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False) -> list[Command]:
+    """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply.
+
+    `by_function`: with the function of `function_command`.
+    """
     wanted = twin_statements(bundle.expectation, only)
     settings = {
         "patchdeck.twin": json.dumps([{"key": statement.key, "sql": statement.sql} for statement in wanted]),
-        "patchdeck.twin_query": query("catalog"),
+        "patchdeck.twin_query": f"select pg_temp.{FUNCTION}($1)" if by_function else query("catalog"),
         "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
         "patchdeck.twin_again": "off",
     }
