@@ -11,16 +11,24 @@ from tui.core.text import redact, visible
 
 def clean(value: Any, limit: int) -> Any:
     """`value` with everything in it fit for JSON; of a text, keys included, at most `limit` characters."""
+    return _clean(value, limit, {})
+
+
+def _clean(value: Any, limit: int, known: dict[str, str]) -> Any:
+    """As `clean`; `known`: texts that were cleaned already, for keys and names come again with every row."""
     match value:
         case str():
-            return redact(visible(value, limit=limit, newlines=True))
+            cleaned = known.get(value)
+            if cleaned is None:
+                cleaned = known[value] = redact(visible(value, limit=limit, newlines=True))
+            return cleaned
         case float():
             return round(value, 6)
         case datetime():
             return value.isoformat()
         case Mapping():
-            return {clean(key, limit): clean(item, limit) for key, item in value.items()}
+            return {_clean(key, limit, known): _clean(item, limit, known) for key, item in value.items()}
         case list() | tuple():
-            return [clean(item, limit) for item in value]
+            return [_clean(item, limit, known) for item in value]
         case _:
             return value
