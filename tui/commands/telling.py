@@ -5,6 +5,7 @@ No line moves a cursor or has a colour; the words are those of `status` and of t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -45,6 +46,8 @@ class Teller:
         self._told = Moment()
         self._opened = self._old = False
         self._figures: dict[str, _Figures] = {}
+        self._kinds: dict[str, float] | None = None
+        self._told_errors: deque[float] = deque()
 
     def tell(self, moment: Moment, now: float) -> Iterator[str]:
         """A line for each thing that differs from the moment told before; `now` on the clock of the moments' times."""
@@ -99,8 +102,10 @@ class Teller:
             [_check(check) for check in words.gathered(check for check in changed if not check.ok)],
             "more that do not hold: patchdeck verify",
         )
-        mended = [f"holds now: {plain(label(check))}" for check in changed if check.ok and _key(check) in known]
-        yield from _some(mended, "more hold now")
+        there = {_key(check) for check in after.checks}
+        mended = [check for check in changed if check.ok and _key(check) in known]
+        mended += [check for key, check in known.items() if key not in there and not check.ok]
+        yield from _some([f"holds now: {plain(label(check))}" for check in mended], "more hold now")
 
     def _panels(self, before: Moment, after: Moment, now: float) -> Iterator[str]:
         executions, errors = after.executions, after.errors
@@ -110,8 +115,7 @@ class Teller:
         if errors is not None:
             was = before.errors.problem if before.errors else ""
             yield from self._panel(errors, _errors_figures(errors), was, now)
-            if errors is not before.errors and before.errors is not None:
-                yield from _some(_new_errors(before.errors, errors), "more kinds of new errors")
+            yield from self._new_errors(errors, now)
 
     def _panel(self, panel: ExecutionsPanel | ErrorsPanel, figures: _Figures, was: str, now: float) -> Iterator[str]:
         """What stands where figures would, or the figures where they are worth it and not just said."""
@@ -126,13 +130,30 @@ class Teller:
         if due:
             figures.at = now
             self._figures[title] = figures
-            yield f"{title}: {figures.instead or figures.words}"
+            news = f" ({figures.note})" if figures.note and (said is None or said.note != figures.note) else ""
+            yield f"{title}: {figures.instead}" if figures.instead else f"{title}, {figures.words}{news}"
+
+    def _new_errors(self, panel: ErrorsPanel, now: float) -> Iterator[str]:
+        """A line for each kind of errors that was not there within the window; in a storm so many, not a flood."""
+        known = self._kinds
+        fresh = [group for group in panel.groups if known is not None and group.fingerprint not in known]
+        seen = (known or {}) | {group.fingerprint: now for group in panel.groups}
+        # The panel lists the most frequent kinds only: one that left the list and comes back is no news.
+        self._kinds = {kind: at for kind, at in seen.items() if now - at <= panel.window}
+        while self._told_errors and now - self._told_errors[0] > FIGURES_EVERY:
+            self._told_errors.popleft()
+        left = MOST - len(self._told_errors)
+        for group in fresh[:left]:
+            self._told_errors.append(now)
+            yield f"new error: {_error(group)}"
+        if len(fresh) > left > 0:
+            yield f"{count(len(fresh) - left)} more kinds of new errors"
 
 
 @dataclass(slots=True)
 class _Figures:
     """A panel's figures in words, and what decides whether they are worth saying again; `instead` of them stands why
-    there are none. `at`: when they were said.
+    there are none; `note` is the panel's, said once. `at`: when they were said.
     """
 
     words: str
@@ -140,6 +161,7 @@ class _Figures:
     failed: int = 0
     p95_ms: float = 0.0
     instead: str = ""
+    note: str = ""
     at: float = 0.0
 
     def notable(self, said: _Figures) -> bool:
@@ -161,31 +183,23 @@ def _executions_figures(panel: ExecutionsPanel) -> _Figures:
         parts[-1] += f" ({100 * totals.failed / totals.total:.1f} %)"
     for name, milliseconds in (("p50", totals.p50_ms), ("p95", totals.p95_ms)):
         parts += [] if milliseconds is None else [f"{name} {duration(milliseconds / 1000)}"]
-    said = f"last {duration(panel.window)}: {', '.join(parts)}{_note(panel.note)}"
-    return _Figures(said, totals.total, totals.failed, totals.p95_ms or 0.0, plain(panel.waits_for, 300))
+    said = f"last {duration(panel.window)}: {', '.join(parts)}"
+    return _Figures(
+        said, totals.total, totals.failed, totals.p95_ms or 0.0, plain(panel.waits_for, 300), plain(panel.note, 300)
+    )
 
 
 def _errors_figures(panel: ErrorsPanel) -> _Figures:
     kinds = f" of {count(len(panel.groups))} {'kind' if len(panel.groups) == 1 else 'kinds'}" if panel.groups else ""
     most = f"; most often {_error(panel.groups[0])}" if panel.groups else ""
-    said = f"last {duration(panel.window)}: {count(panel.total)}{kinds}{most}{_note(panel.note)}"
-    return _Figures(said, panel.total, instead=plain(panel.waits_for, 300))
-
-
-def _new_errors(before: ErrorsPanel, after: ErrorsPanel) -> list[str]:
-    """A line for each kind of errors that was not there before."""
-    known = {group.fingerprint for group in before.groups}
-    return [f"new error: {_error(group)}" for group in after.groups if group.fingerprint not in known]
+    said = f"last {duration(panel.window)}: {count(panel.total)}{kinds}{most}"
+    return _Figures(said, panel.total, instead=plain(panel.waits_for, 300), note=plain(panel.note, 300))
 
 
 def _error(group: ErrorGroup) -> str:
     kind = plain(group.kind, 80)
     message = plain(group.message, 300).removeprefix(f"{kind}: ")
     return f"{kind}: {message}, {count(group.total)} {'time' if group.total == 1 else 'times'}"
-
-
-def _note(note: str) -> str:
-    return f" ({plain(note, 200)})" if note else ""
 
 
 def _title(bundle: Bundle) -> str:
