@@ -223,7 +223,7 @@ class PatchdeckApp(App[None]):
     def on_scope_chosen(self, message: ScopeChosen) -> None:
         """Let the panels show the rows of one scope, or all."""
         self._poller.narrow(message.scope)
-        words = f"panels: {message.scope.label}" if message.scope else "panels: all"
+        words = f"panels: {one_line(message.scope.label, 60)} only" if message.scope else "panels: all"
         self._say(f"{words}, when asking goes on" if self.store.paused else words)
 
     def action_verify(self) -> None:

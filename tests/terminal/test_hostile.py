@@ -25,7 +25,8 @@ from tui.core.text import glyphs, visible
 from tui.db.target import TargetError, resolve
 from tui.screens.context import Context
 from tui.screens.detail import pair_lines, pair_text
-from tui.screens.error_detail import ErrorDetail, ExecutionDetail
+from tui.screens.error_detail import ErrorDetail
+from tui.screens.execution_detail import ExecutionDetail
 from tui.store import Store
 from tui.widgets.lines import Line
 from tui.widgets.pair import WHOLE

@@ -36,6 +36,7 @@ from tui.core.expectation import (
 from tui.core.locks import Ended, Ending, LockPicture
 from tui.core.look import Look, RunRecord, Server
 from tui.core.opened import OpenedError, OpenedExecution
+from tui.core.panel_source import Panel, PanelSource
 from tui.core.panels import (
     Bucket,
     ErrorGroup,
@@ -99,7 +100,20 @@ EXPECTATION = Expectation(
 )
 
 BUNDLE = Bundle(
-    manifest=Manifest(name="teams", version="20251122000000", title="Teams"),
+    manifest=Manifest(
+        name="teams",
+        version="20251122000000",
+        title="Teams",
+        panels=(
+            Panel(
+                "runs",
+                "executions",
+                "Executions",
+                (PanelSource("new", "window", running="running", scope="team", scopes="scopes"),),
+            ),
+            Panel("faults", "errors", "Errors", (PanelSource("new", "window", top="top", occurrences="occurrences"),)),
+        ),
+    ),
     patch=Script("PATCH.sql", split("create table public.a (id int);\ncreate table public.b (id int);")),
     rollback=Script("ROLLBACK.sql", split("drop policy p on public.a;")),
     expectation=EXPECTATION,

@@ -394,23 +394,6 @@ async def test_detail_shows_both_definitions_with_their_difference_and_copies_th
         assert "Checklist" in screen_text(app)
 
 
-async def test_error_detail_shows_the_whole_message_and_its_occurrences() -> None:
-    deck = ScriptedDeck()
-    long = "429 from provider: " + "tokens per minute exceeded, " * 30 + "the end"
-    faults = errors()
-    deck.panels_now = panels(
-        None, replace(faults, groups=(replace(faults.groups[0], message=long), *faults.groups[1:]))
-    )
-    async with dashboard(deck, (80, 24)) as (app, pilot):
-        await shows(pilot, "APPLIED")
-        await pilot.press("3", "enter")
-        await shows(pilot, "21 in the last 15 min")
-        await pilot.press("end")
-        assert "the end" in screen_text(app) or "newest of this kind" in screen_text(app)
-        await pilot.press("y")
-        assert app.clipboard == long
-
-
 async def test_apply_and_roll_back_say_why_they_are_off() -> None:
     deck = ScriptedDeck()
     async with dashboard(deck, settings=Settings(read_only=True, pace=Pace(0.05, 0.05))) as (app, pilot):

@@ -15,7 +15,8 @@ from tui.screens.base import DeckScreen
 from tui.screens.dashboard import Dashboard
 from tui.screens.detail import DetailScreen
 from tui.screens.drift import DriftScreen
-from tui.screens.error_detail import ErrorDetail, ExecutionDetail
+from tui.screens.error_detail import ErrorDetail
+from tui.screens.execution_detail import ExecutionDetail
 from tui.screens.help import HelpScreen
 from tui.screens.history import HistoryScreen
 from tui.screens.isolation import ProofScreen

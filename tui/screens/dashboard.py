@@ -16,16 +16,18 @@ from tui.screens.base import WalkRequested
 from tui.screens.context import Context
 from tui.screens.detail import DetailScreen
 from tui.screens.drift import DriftScreen
-from tui.screens.error_detail import ErrorDetail, ExecutionDetail
+from tui.screens.error_detail import ErrorDetail
+from tui.screens.execution_detail import ExecutionDetail
 from tui.screens.history import HistoryScreen
 from tui.screens.isolation import ProofScreen
 from tui.screens.report import ReportScreen
+from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, Connected, Part
 from tui.theme import Role
 from tui.widgets.band import WIDE, Verdict, headline, migration_lines, narrow_lines, tally
 from tui.widgets.body import TALL, Body
-from tui.widgets.checklist import OUTCOME_WORDS, SORT_WORDS, bare, checks_of
+from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of
 from tui.widgets.frame import Frame
 from tui.widgets.lines import Groups
 from tui.widgets.table import LineTable
@@ -36,6 +38,8 @@ VIEWS = {"locks": "app.locks", "history": "history"}
 """Tabs that open a view of their own."""
 LOCKS_TOOLTIP = "Who holds or waits for locks on the migration's tables"
 HISTORY_TOOLTIP = "The runs that the database remembers, and their reports"
+ASKING = frozenset((*WALKS, "app.verify", "app.retry", "app.window", "report", "scope"))
+"""Actions that take a database to ask."""
 WALK_TOOLTIP = "nothing changes before its last step but two"
 
 
@@ -66,7 +70,8 @@ class Dashboard(TitledScreen):
         Binding("slash", "filter", "Filter", tooltip="Show only rows whose name holds what you type"),
         Binding("n", "problem(1)", "Next problem", show=False, tooltip="Go to the next row that fails"),
         Binding("N,upper_n", "problem(-1)", "Previous problem", show=False, tooltip="Go to the row before that fails"),
-        Binding("s", "sort", "Sort", show=False, tooltip="Order of the checklist: the bundle's, by name, worst first"),
+        Binding("s", "sort", "Sort", show=False, tooltip="Show the rows of this panel in another order"),
+        Binding("t", "scope", "Whose", show=False, tooltip="Whose executions and errors to show: one tenant's, say"),
         Binding("tab", "panel(1)", "Next panel", show=False, tooltip="Go to the next panel"),
         Binding("shift+tab", "panel(-1)", "Previous panel", show=False, tooltip="Go to the panel before"),
         Binding("1", "go('checklist')", "Checklist", show=False, tooltip="Go to the checklist"),
@@ -77,7 +82,7 @@ class Dashboard(TitledScreen):
         Binding(
             "w", "app.window", "Window", show=False, tooltip="How far back the panels look: 5 min, 15 min, 1 h, 6 h"
         ),
-        Binding("space", "app.pause", "Pause", show=False, tooltip="Stop asking the database, or go on"),
+        Binding("space", "app.pause", "Pause", show=False, tooltip="Let everything stand still, or go on"),
         Binding("r", "app.retry", "Try now", tooltip="While not connected: connect again now, whatever was waited for"),
         Binding("escape", "escape", "Show all", show=False, tooltip="Clear the filter"),
         Binding("ctrl+p", "app.palette", "Palette", tooltip="Everything that can be done now, by name"),
@@ -120,6 +125,8 @@ class Dashboard(TitledScreen):
         self._summaries: tuple[TableSummary, ...] = ()
         self._tally: Groups = ()
         self._was_stale = self._checks_were_stale = False
+        panels = context.deck.bundle.manifest.panels
+        self._scoped = any(source.scopes for panel in panels for source in panel.sources)
 
     def content(self) -> ComposeResult:
         """The layout; what is shown of it at which size is the style sheet's and the body's."""
@@ -146,9 +153,9 @@ class Dashboard(TitledScreen):
         if (stale, checks_stale) != (self._was_stale, self._checks_were_stale):
             self._was_stale, self._checks_were_stale, parts = stale, checks_stale, ALL_PARTS
         store, look = self.store, self.store.look
-        if "look" in parts and look is not None:
-            self._summaries = by_table(look.checks, self.context.deck.bundle.expectation)
-            self._tally = tally(look)
+        if "look" in parts:
+            self._summaries = by_table(look.checks, self.context.deck.bundle.expectation) if look else ()
+            self._tally = tally(look) if look else ()
         self._show_band()
         if parts & {"look", "connection"}:
             host = one_line(self.context.deck.destination.host, 80)
@@ -180,6 +187,9 @@ class Dashboard(TitledScreen):
             return (f"{self.glyphs.warn} {words}", "warn")
         if table.narrowed:
             return (f"{table.narrowed} · {len(table.listed)} of {len(table.rows)} · esc shows all", "live")
+        if not self.wide and self.body.live is not None:
+            # Without its frame the panel has no title.
+            return (self.body.live.heading, "dim")
         summary = self.body.summary
         if store.look is None:
             return ("", "dim")
@@ -192,15 +202,21 @@ class Dashboard(TitledScreen):
 
     def reason_against(self, action: str) -> str:
         """Why an action does not work now, in one sentence; "" when it does."""
-        if action not in WALKS:
+        if self.context.off and action in ASKING:
+            return self.context.off
+        if action not in WALKS and action != "scope":
             return ""
         if not isinstance(self.store.connection, Connected):
             return "not connected to the database"
+        if action == "scope":
+            return "" if narrowable(self.store) else "what the panels read here belongs to nobody in particular"
         verdict = self.store.look.verdict if self.store.look else None
         return allowed_actions(verdict, self.context.read_only, False)[WALKS[action]]
 
     def offers(self, action: str) -> bool:
-        """Trying to connect is offered while there is no connection."""
+        """Trying to connect is offered while there is no connection, and nothing that a replay can not do."""
+        if self.context.off and action in ASKING:
+            return False
         return action != "app.retry" or not isinstance(self.store.connection, Connected)
 
     def action_walk(self, action: Literal["apply", "rollback"]) -> None:
@@ -238,8 +254,20 @@ class Dashboard(TitledScreen):
         self.app.push_screen(ReportScreen(self.context, write=True))
 
     def action_sort(self) -> None:
-        """Order the checklist otherwise; the marked row stays marked."""
-        self.say(f"checklist: {SORT_WORDS[self.body.sort()]}")
+        """Order this panel otherwise; the marked row stays marked."""
+        self.say(self.body.sort())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key for choosing among scopes where the bundle knows none."""
+        return action != "scope" or self._scoped
+
+    def action_scope(self) -> None:
+        """Choose whose executions and errors are shown."""
+        reason = self.reason_against("scope")
+        if reason:
+            self.say(f"nobody to choose: {reason}", "warn")
+        else:
+            self.run_worker(choose_scope(self), name="scopes", group="scopes", exclusive=True, exit_on_error=False)
 
     def action_failing(self) -> None:
         """Show only what fails in this panel, or everything again."""

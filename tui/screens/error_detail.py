@@ -1,155 +1,172 @@
-"""One error or one execution in full: what the panel's row had no room for."""
+"""One error in full: its message, its course over the window, its occurrences and the executions they belong to."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.core.panels import ErrorGroup, ErrorRow, Execution
-from tui.core.text import count, duration, fit, one_line, visible
+from tui.core.opened import OCCURRENCES, Occurrence, OpenedError
+from tui.core.panels import ErrorGroup, ErrorsPanel
+from tui.core.text import count, duration, one_line
 from tui.screens.context import Context
-from tui.screens.titled import TitledScreen
+from tui.screens.execution_detail import ExecutionDetail
+from tui.screens.full_text import FullText, field_lines, message_lines
 from tui.store import Part
 from tui.theme import Role
 from tui.widgets.band import local
 from tui.widgets.errors import last_seen
-from tui.widgets.executions import STATUS_ROLES
 from tui.widgets.frame import Frame
-from tui.widgets.lines import Line, line, wrap
-from tui.widgets.reader import Reader
+from tui.widgets.lines import Line, Span
+from tui.widgets.panel import course
+from tui.widgets.table import Column, LineTable, Row
 
-LABEL = 12
-WHOLE = 100_000
-"""Characters of a text that are shown here: as many as the panels keep."""
-
-
-class FullText(TitledScreen):
-    """A framed text; what is in it is `lines`."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
-        Binding("enter", "app.back", "Back", show=False),
-        Binding("y", "copy", "Copy", tooltip="Copy the message"),
-        Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
-    ]
-    AUTO_FOCUS = "#full-text"
-
-    def __init__(self, context: Context, title: str, message: str) -> None:
-        super().__init__(context)
-        self._message = message
-        self.frame = Frame(title, id="full-frame")
-        self.reader = Reader(context.glyphs, id="full-text")
-
-    def content(self) -> ComposeResult:
-        """The text in its frame."""
-        with self.frame:
-            yield self.reader
-
-    def on_mount(self) -> None:
-        """Show the text from its top."""
-        self.reader.read(self.lines)
-
-    @abstractmethod
-    def lines(self, cells: int) -> list[Line]:
-        """The text for a width in cells."""
-
-    def action_copy(self) -> None:
-        """Copy the message, cleaned."""
-        self.app.copy_to_clipboard(visible(self._message, limit=WHOLE, newlines=True).rstrip("\n"))
-        self.say("copied the message")
-
-
-class ExecutionDetail(FullText):
-    """One execution."""
-
-    def __init__(self, context: Context, execution: Execution) -> None:
-        super().__init__(context, f"Execution {one_line(execution.id, 40)}", execution.message or execution.name)
-        self._execution = execution
-
-    def changed(self, parts: frozenset[Part]) -> None:
-        """A running execution may end while it is read."""
-        self.show_title()
-        panel = self.store.executions
-        fresh = next((row for row in panel.rows if row.id == self._execution.id), None) if panel else None
-        if "executions" in parts and fresh is not None and fresh != self._execution:
-            self._execution = fresh
-            self.reader.read(self.lines, from_top=False)
-
-    def lines(self, cells: int) -> list[Line]:
-        """Every field, then the message."""
-        one = self._execution
-        took = "still running" if one.duration_ms is None else duration(one.duration_ms / 1000)
-        fields: list[tuple[str, str, Role]] = [
-            ("name", one.name, "strong"),
-            ("kind", one.kind, "text"),
-            ("status", one.status, STATUS_ROLES.get(one.status, "warn")),
-            ("started", f"{local(one.started_at):%Y-%m-%d %H:%M:%S}", "text"),
-            ("took", took, "text"),
-            ("tenant", one.tenant or "none", "text"),
-            ("id", one.id, "dim"),
-        ]
-        return [*_fields(fields, cells), *_message(one.message, cells)]
+COLUMNS = (Column("time", 8), Column("of", 16), Column("source", 14), Column("message", 0))
+SCOPED = 90
+"""Cells from which there is room for whose an occurrence is; the text above has it in any case."""
 
 
 class ErrorDetail(FullText):
-    """One group of errors with its occurrences."""
+    """One group of errors: the marked occurrence in full above the list of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "app.focus_next", "Other part", show=False, tooltip="Between the text and the list"),
+    ]
+    CSS = """
+    #occurrences { height: 2fr; min-height: 6; }
+    ErrorDetail #full-frame { height: 3fr; }
+    """
 
     def __init__(self, context: Context, group: ErrorGroup) -> None:
-        super().__init__(context, one_line(group.kind, 60) or "Error", group.message)
+        super().__init__(context, one_line(group.kind, 60) or "Error")
         self._group = group
+        self._opened: OpenedError | None = None
         self.frame.add_class("-broken")
+        self.table = LineTable(COLUMNS, context.glyphs, header=False, id="occurrences-table")
+        self.list_frame = Frame("Occurrences", id="occurrences")
+        panels = context.deck.bundle.manifest.panels
+        self._listed = any(source.occurrences for panel in panels for source in panel.sources)
+
+    def content(self) -> ComposeResult:
+        """The text, and the list where the bundle has one."""
+        yield from super().content()
+        self.list_frame.display = self._listed
+        with self.list_frame:
+            yield self.table
+
+    def on_mount(self) -> None:
+        """The keys act in the list, where there is one."""
+        self.table.set_rows((), empty="asking for them")
+        if self._listed:
+            self.table.focus()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Another width has room for more or less."""
+        self.call_after_refresh(self.show)
 
     def changed(self, parts: frozenset[Part]) -> None:
         """More of the same may come in while it is read."""
         self.show_title()
-        if "errors" not in parts or self.store.errors is None:
+        panel = self.store.errors
+        if "errors" not in parts or panel is None:
             return
-        fresh = next(
-            (group for group in self.store.errors.groups if group.fingerprint == self._group.fingerprint), None
-        )
-        if fresh is not None:
+        fresh = next((one for one in panel.groups if one.fingerprint == self._group.fingerprint), None)
+        if fresh is not None and fresh != self._group:
             self._group = fresh
-        self.reader.read(self.lines, from_top=False)
+            self.show()
+            self.action_again()
+
+    async def ask(self) -> None:
+        """The same error over the panel's window, of whom the panel shows."""
+        panel = self._panel
+        self._opened = await self.context.deck.open_error(self._group.fingerprint, panel.window, panel.scope)
+
+    def show(self) -> None:
+        """The list, then the text, which is of the row that is marked in it."""
+        if not self.is_mounted:
+            return
+        opened, wide = self._opened, self.size.width >= SCOPED and bool(self._panel.scoped)
+        self.table.set_columns([column for column in COLUMNS if wide or column.title != "of"])
+        if opened is not None:
+            rows = [_row(one, wide=wide) for one in opened.occurrences]
+            empty = f"none in the last {duration(opened.window)}"
+            self.table.set_rows(rows, empty=empty, stale=self.problem is not None)
+            cut = "the newest " if len(rows) == OCCURRENCES else ""
+            self.list_frame.title(f"Occurrences · {cut}{count(len(rows))}")
+        elif self.problem is not None:
+            self.table.set_rows((), empty="they could not be asked for")
+        super().show()
 
     def lines(self, cells: int) -> list[Line]:
-        """How often and how lately, the whole message, the occurrences that are known."""
-        group = self._group
+        """How often and how lately, when how often, and the marked occurrence with its whole message."""
+        group, panel, marked = self._group, self._panel, self._marked
         now = self.context.server_time()
-        window = self.store.errors.window if self.store.errors else 0
         fields: list[tuple[str, str, Role]] = [
             ("kind", group.kind, "strong"),
-            ("times", f"{count(group.total)} in the last {duration(window)}", "bad"),
+            ("times", f"{count(group.total)} in the last {duration(panel.window)}", "bad"),
             ("last", f"{local(group.last_at):%H:%M:%S}, {last_seen(group.last_at, now)}", "text"),
         ]
-        rows = [row for row in (self.store.errors.rows if self.store.errors else ()) if row.kind == group.kind]
-        return [*_fields(fields, cells), *_message(group.message, cells), *self._occurrences(rows, cells)]
+        lines = field_lines(fields, cells)
+        if self._opened is not None and (
+            bars := course(self._opened.buckets, self._opened.window, cells, self.glyphs, "bad")
+        ):
+            lines.append(Line(bars))
+        if marked is not None:
+            lines += [Line(), *field_lines(self._marked_fields(marked), cells)]
+        return [*lines, *message_lines(self._message, cells)]
 
-    def _occurrences(self, rows: Sequence[ErrorRow], cells: int) -> list[Line]:
-        if not rows:
-            return []
-        lines = [Line(), line((f"newest of this kind ({len(rows)})", "dim"))]
-        for row in rows:
-            head = f"{local(row.at):%H:%M:%S}  {fit(one_line(row.source, 24), 24)}  "
-            lines.append(line((head, "dim"), (fit(one_line(row.message, 400), max(1, cells - len(head))), "text")))
-        return lines
+    def text(self) -> str:
+        """The message."""
+        return self._message
+
+    def on_line_table_moved(self) -> None:
+        """The text follows the cursor."""
+        self.reader.read(self.lines)
+
+    def on_line_table_chosen(self) -> None:
+        """Open the execution that the marked occurrence belongs to."""
+        marked = self._marked
+        if marked is None or not marked.execution:
+            self.say("this one names no execution", "dim")
+            return
+        panel = self.store.executions
+        known = next((row for row in panel.rows if row.id == marked.execution), None) if panel else None
+        self.app.push_screen(ExecutionDetail(self.context, known, key=marked.execution))
+
+    @property
+    def _panel(self) -> ErrorsPanel:
+        return self.store.errors or ErrorsPanel("", window=self.context.window)
+
+    @property
+    def _marked(self) -> Occurrence | None:
+        known: Sequence[Occurrence] = self._opened.occurrences if self._opened else ()
+        return next((one for one in known if one.id == self.table.key), None)
+
+    @property
+    def _message(self) -> str:
+        marked = self._marked
+        return marked.message if marked is not None else self._group.message
+
+    def _marked_fields(self, one: Occurrence) -> list[tuple[str, str, Role]]:
+        execution = f"{one.execution}  enter opens it" if one.execution else "names none"
+        fields: list[tuple[str, str, Role]] = [
+            ("this one", f"{local(one.at):%Y-%m-%d %H:%M:%S}", "text"),
+            ("execution", execution, "text" if one.execution else "dim"),
+            ("source", one.source, "text"),
+        ]
+        if self._panel.scoped or one.scope:
+            fields.append((one_line(self._panel.scoped, 20) or "of", one.scope or "none", "text"))
+        return fields
 
 
-def _fields(fields: Sequence[tuple[str, str, Role]], cells: int) -> list[Line]:
-    """A field a line; a text that is longer goes on below itself, for here is where nothing is cut."""
-    lines: list[Line] = []
-    for label, text, role in fields:
-        parts = wrap(((visible(text, limit=WHOLE), role),), max(1, cells - LABEL))
-        for number, part in enumerate(parts):
-            lines.append(line((fit("" if number else label, LABEL), "dim"), *part))
-    return lines
-
-
-def _message(message: str, cells: int) -> list[Line]:
-    if not message:
-        return []
-    text = visible(message, limit=WHOLE, newlines=True)
-    return [Line(), line(("message", "dim")), *(Line(part) for part in wrap(((text, "text"),), cells))]
+def _row(one: Occurrence, *, wide: bool) -> Row:
+    cells: tuple[Span, ...] = (
+        (f"{local(one.at):%H:%M:%S}", "dim"),
+        (one_line(one.scope, 60), "text"),
+        (one_line(one.source, 60), "text"),
+        (one_line(one.message, 400), "dim"),
+    )
+    return Row(one.id, cells if wide else (cells[0], *cells[2:]))

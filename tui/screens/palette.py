@@ -1,4 +1,4 @@
-"""The palette: everything that can be done now, found by typing a part of its name.
+"""The palette: everything that can be done now, or be chosen, found by typing a part of its name.
 
 Textual's own palette parses markup in what it lists and shows a loading indicator that sends 51 kB/s (facts: textual
 3.3), so this one is a filtered table.
@@ -42,16 +42,26 @@ class Palette(ModalScreen[str | None]):
     ]
     AUTO_FOCUS = "#palette-input"
 
-    def __init__(self, glyphs: Glyphs, commands: Sequence[Command]) -> None:
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        commands: Sequence[Command],
+        *,
+        title: str = "Palette",
+        ask: str = "what to do",
+        empty: str = "nothing of that name can be done now",
+        columns: Sequence[Column] = COLUMNS,
+    ) -> None:
+        """`ask` stands in the line while nothing is typed, `empty` in the list when nothing fits; `columns`: three."""
         super().__init__()
-        self._commands = tuple(commands)
-        self._input = Input(id="palette-input", placeholder="what to do", compact=True)
+        self._commands, self._title, self._empty = tuple(commands), title, empty
+        self._input = Input(id="palette-input", placeholder=ask, compact=True)
         self._input.cursor_blink = False
-        self._table = LineTable(COLUMNS, glyphs, header=False, id="palette-table")
+        self._table = LineTable(columns, glyphs, header=False, id="palette-table")
 
     def compose(self) -> ComposeResult:
         """A line to type in above what fits it."""
-        with Frame("Palette", id="palette-frame"):
+        with Frame(self._title, id="palette-frame"):
             yield self._input
             yield self._table
 
@@ -67,7 +77,7 @@ class Palette(ModalScreen[str | None]):
                 )
                 for command in self._commands
             ],
-            empty="nothing of that name can be done now",
+            empty=self._empty,
         )
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -14,9 +14,10 @@ from tui.core.checklist import TableSummary
 from tui.core.panels import ErrorsPanel, ExecutionsPanel
 from tui.core.text import Glyphs, count
 from tui.widgets.band import WIDE
-from tui.widgets.checklist import SORTS, Checklist, Checks, Sort, checks_of
+from tui.widgets.checklist import SORT_WORDS, SORTS, Checklist, Checks, Sort, checks_of
 from tui.widgets.errors import Errors
 from tui.widgets.executions import Executions
+from tui.widgets.panel import LivePanel
 from tui.widgets.table import LineTable
 from tui.widgets.tabs import Tab, Tabs
 
@@ -118,11 +119,18 @@ class Body(Vertical):
             self.active,
         )
 
-    def sort(self) -> Sort:
-        """Order the checklist otherwise; the marked row stays marked. Returns the order."""
+    @property
+    def live(self) -> LivePanel | None:
+        """The active panel, when it is a live one."""
+        return {"executions": self.executions, "errors": self.errors}.get(self.active)
+
+    def sort(self) -> str:
+        """Order the active panel otherwise; the marked row stays marked. Returns which panel and which order."""
+        if self.live is not None:
+            return f"{self.active}: {self.live.sort()}"
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
         self.show_checks(self._look, self._summaries, empty="", stale=self._stale, calm=self._calm)
-        return self._sort
+        return f"checklist: {SORT_WORDS[self._sort]}"
 
     def go(self, panel: str) -> None:
         """Make a panel the active one, and give it the keys."""

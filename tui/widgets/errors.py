@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tui.core.panels import ErrorGroup, ErrorsPanel
@@ -24,29 +25,44 @@ class Errors(LivePanel):
         Column("message", 0),
         Column("last", 10, "right"),
     )
+    ORDERS = ("commonest first", "latest first", "by kind")
 
     def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(title, window, glyphs, id=id)
         self._data: ErrorsPanel | None = None
+        self._now: datetime | None = None
+        self._old = False
 
     def show(self, panel: ErrorsPanel | None, *, now: datetime | None, stale: bool) -> None:
         """Show the panel as it is now; `now` is the server's clock, None panel while nothing was answered yet."""
-        self._data = panel
+        self._data, self._now, self._old = panel, now, stale
+        self.fill()
+
+    def fill(self) -> None:
+        """Show what was last given, in the order that was chosen."""
+        panel = self._data
         if panel is None:
-            self._put(None, (), (), stale=stale)
+            self._put(None, (), (), stale=self._old)
             return
         total: Role = "bad!" if panel.total else "text"
         groups: Groups = (
             ((count(panel.total), total), (" errors" if panel.total != 1 else " error", "dim")),
             ((count(len(panel.groups)), "text"), (" kinds" if len(panel.groups) != 1 else " kind", "dim")),
         )
-        rows = [group_row(group, now, self.glyphs) for group in panel.groups]
-        self._put(panel, groups if panel.total else groups[:1], rows, stale=stale)
+        rows = [group_row(group, self._now, self.glyphs) for group in in_order(panel.groups, self.order)]
+        self._put(panel, groups if panel.total else groups[:1], rows, stale=self._old)
 
     def group(self, key: str) -> ErrorGroup | None:
         """The group of a row."""
         groups = self._data.groups if self._data else ()
         return next((group for group in groups if group.fingerprint == key), None)
+
+
+def in_order(groups: Sequence[ErrorGroup], order: str) -> Sequence[ErrorGroup]:
+    """Groups, commonest first, in one of the panel's orders."""
+    if order == "latest first":
+        return sorted(groups, key=lambda group: group.last_at, reverse=True)
+    return sorted(groups, key=lambda group: group.kind.casefold()) if order == "by kind" else groups
 
 
 def group_row(group: ErrorGroup, now: datetime | None, glyphs: Glyphs) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tui.core.panels import Bucket, Execution, ExecutionsPanel
 from tui.core.text import Glyphs, count, duration, one_line
@@ -26,16 +26,24 @@ class Executions(LivePanel):
         Column("status", 9),
         Column("took", 6, "right"),
     )
+    ORDERS = ("newest first", "longest first", "failed first", "by name")
 
     def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
         super().__init__(title, window, glyphs, id=id)
         self._data: ExecutionsPanel | None = None
+        self._old = False
 
     def show(self, panel: ExecutionsPanel | None, *, stale: bool) -> None:
         """Show the panel as it is now; None while nothing was answered yet."""
-        self._data = panel
+        self._data, self._old = panel, stale
+        self.fill()
+
+    def fill(self) -> None:
+        """Show what was last given, in the order that was chosen."""
+        panel = self._data
         groups = totals_groups(panel.totals) if panel else ()
-        self._put(panel, groups, [execution_row(row) for row in panel.rows] if panel else (), stale=stale)
+        rows = in_order(panel.rows, self.order) if panel else ()
+        self._put(panel, groups, [execution_row(row) for row in rows], stale=self._old)
 
     def execution(self, key: str) -> Execution | None:
         """The execution of a row."""
@@ -56,6 +64,15 @@ def totals_groups(totals: Bucket) -> Groups:
         if milliseconds is not None:
             groups.append(((f"{word} ", "dim"), (duration(milliseconds / 1000), "text")))
     return tuple(groups)
+
+
+def in_order(rows: Sequence[Execution], order: str) -> Sequence[Execution]:
+    """Rows, newest first, in one of the panel's orders; what is still running counts as the longest."""
+    if order == "longest first":
+        return sorted(rows, key=lambda row: (row.duration_ms is not None, -(row.duration_ms or 0.0)))
+    if order == "failed first":
+        return sorted(rows, key=lambda row: row.status != "failed")
+    return sorted(rows, key=lambda row: row.name.casefold()) if order == "by name" else rows
 
 
 def brief(seconds: float) -> str:
@@ -83,6 +100,6 @@ def execution_row(execution: Execution) -> Row:
             (one_line(execution.status, 40), STATUS_ROLES.get(execution.status, "warn")),
             (took, "text"),
         ),
-        search=f"{execution.name} {execution.kind} {execution.status} {execution.tenant}".lower(),
+        search=f"{execution.name} {execution.kind} {execution.status} {execution.scope}".lower(),
         failing=execution.status == "failed",
     )

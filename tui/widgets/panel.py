@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from tui.core.panels import Bucket, ErrorsPanel, ExecutionsPanel
+from tui.core.panels import Bucket, ErrorsPanel, ExecutionsPanel, Scope
 from tui.core.text import Glyphs, duration, one_line, spark
 from tui.theme import Role
 from tui.widgets.frame import Frame
@@ -21,11 +22,14 @@ class LivePanel(Frame):
     """A frame with two head lines and a table whose newest or greatest row is on top."""
 
     COLUMNS: tuple[Column, ...] = ()
+    ORDERS: tuple[str, ...] = ()
+    """The orders that the rows can be shown in, in words; the first is the one they begin with."""
 
     def __init__(self, title: str, window: int, glyphs: Glyphs, *, id: str) -> None:  # noqa: A002 - Textual's name
         """`title` and `window` as the first answer will most likely have them: another title redraws the frame."""
-        super().__init__(_title(title, window), id=id)
+        super().__init__(heading(title, window), id=id)
         self.glyphs = glyphs
+        self.order = self.ORDERS[0]
         self.head = Lines(classes="panel-head")
         self.table = LineTable(self.COLUMNS, glyphs, header=False, tail=True, id=f"{id}-table")
         self._groups: Groups = ()
@@ -41,14 +45,29 @@ class LivePanel(Frame):
         """The head depends on the width."""
         self._head()
 
+    @property
+    def heading(self) -> str:
+        """What the panel shows, of which time and of whom: its title, where it has a frame."""
+        return self._title
+
+    def sort(self) -> str:
+        """Show the rows in the next order. Returns it in words."""
+        self.order = self.ORDERS[(self.ORDERS.index(self.order) + 1) % len(self.ORDERS)]
+        self.fill()
+        return self.order
+
+    @abstractmethod
+    def fill(self) -> None:
+        """Show what was last given."""
+
     def _put(self, panel: AnyPanel | None, groups: Groups, rows: Sequence[Row], *, stale: bool) -> None:
         """Show `rows` below a head of `groups` and the panel's course; None while nothing was answered yet."""
         self._panel, self._groups, self._stale = panel, groups, stale
         if panel is None:
             self.table.set_rows((), empty="no answer yet")
             return
-        self.title(_title(panel.title, panel.window))
-        self.foot(one_line(panel.note, 60))
+        self.title(heading(panel.title, panel.window, panel.scoped, panel.scope))
+        self.foot(one_line(panel.note, 60) if self.order == self.ORDERS[0] else self.order)
         self._head()
         self.table.set_rows(rows, empty=empty_text(panel), stale=stale or bool(panel.problem))
 
@@ -73,8 +92,10 @@ class LivePanel(Frame):
         )
 
 
-def _title(title: str, window: int) -> str:
-    return f"{one_line(title, 40)} · last {duration(window)}"
+def heading(title: str, window: int, scoped: str = "", scope: Scope | None = None) -> str:
+    """What a panel shows: of how many seconds, and of whom where that is not everybody."""
+    whose = f" · {one_line(scoped, 20)} {one_line(scope.label, 40)}" if scope else ""
+    return f"{one_line(title, 40)} · last {duration(window)}{whose}"
 
 
 def course(buckets: tuple[Bucket, ...], window: int, cells: int, glyphs: Glyphs, role: Role) -> Spans:
