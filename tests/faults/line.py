@@ -11,9 +11,16 @@ from typing import Literal
 
 Side = Literal["client", "server"]
 
+GULP = 1 << 18
+
+BATCH_ENDS = b"Z\0\0\0\5T"
+"""ReadyForQuery inside a transaction: the last of the server's answers to a run's batch; COMMIT is next."""
+
 
 class Fate(Enum):
-    """What happens to a chunk. HOLD: it and everything after it on this connection stays where it is, unheard of."""
+    """What happens to a chunk. HOLD: it and everything after it that this side sends stays where it is, unheard of and,
+    once the buffers between are full, with its sender.
+    """
 
     PASS = "pass"
     CUT_BEFORE = "cut before"
@@ -45,6 +52,8 @@ class Line:
         self.target = (host, port)
         self.rtt = rtt
         self.decide: Decide = pass_on
+        self.gulp = GULP
+        """The longest chunk, in bytes: what is sent at once is cut into such pieces."""
         self.closed = False
         """A closed line takes no new connection; those that are open live on."""
         self.turns = 0
@@ -57,7 +66,7 @@ class Line:
     def reset(self) -> None:
         """A line as new, with no connection on it."""
         self.cut()
-        self.decide, self.closed, self.turns = pass_on, False, 0
+        self.decide, self.gulp, self.closed, self.turns = pass_on, GULP, False, 0
         self.sent = {"client": 0, "server": 0}
         self.bytes = {"client": 0, "server": 0}
 
@@ -92,7 +101,7 @@ class Line:
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         delivery = asyncio.create_task(self._deliver(side, queue, writer))
         with suppress(OSError):
-            while data := await reader.read(1 << 18):
+            while not delivery.done() and (data := await reader.read(self.gulp)):
                 if side == "client" and last[0] == "server":
                     self.turns += 1
                 last[0] = side

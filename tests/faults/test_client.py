@@ -15,7 +15,7 @@ import pytest
 from tests.cli.support import environment
 from tests.db.test_applier import LIBRARY, library
 from tests.faults.campaign import Campaign, Case, Job, Stage, Word, line_dsn, stage
-from tests.faults.line import Chunk, Fate, Side
+from tests.faults.line import BATCH_ENDS, Chunk, Fate, Side
 from tests.support import ROOT, Cluster, MakeDatabase
 from tui.core.run import Outcome
 from tui.db import journal
@@ -36,9 +36,9 @@ def at_chunk(side: Side, number: int) -> Moment:
     return lambda chunk: (chunk.side, chunk.number) == (side, number)
 
 
-def at_tag(tag: bytes) -> Moment:
-    """The server's answer with a command tag."""
-    return lambda chunk: chunk.side == "server" and tag in chunk.data
+def at_answer(part: bytes) -> Moment:
+    """The server's answer with a command tag, or another part of the protocol, in it."""
+    return lambda chunk: chunk.side == "server" and part in chunk.data
 
 
 class Struck:
@@ -153,7 +153,7 @@ async def test_frozen(
 ) -> None:
     """A stopped client keeps its connection and says nothing: the server ends its transaction, locks and all."""
     async with stage(make_database, library(), "apply", f"{cluster.id} {route}", journals) as made:
-        for tag in (b"CREATE POLICY\0", b"SAVEPOINT\0", b"COMMIT\0"):
-            case = await strike(made, campaign, at_tag(tag), signal.SIGSTOP, frozen=True)
+        for part in (b"CREATE POLICY\0", BATCH_ENDS, b"COMMIT\0"):
+            case = await strike(made, campaign, at_answer(part), signal.SIGSTOP, frozen=True)
             assert case is not None
-            assert case.state == ("after" if tag == b"COMMIT\0" else "before")
+            assert case.state == ("after" if part == b"COMMIT\0" else "before")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.db.test_applier import library
 from tests.faults.campaign import Campaign, Case, Job, Stage, drive, moment_of, stage
-from tests.faults.line import Chunk, Fate
+from tests.faults.line import BATCH_ENDS, Chunk, Fate
 from tests.support import Cluster, MakeDatabase
 from tui.core.deck import Control
 from tui.core.run import Event, Plan, WaitingForLock
@@ -81,14 +81,14 @@ async def test_cancel_while_waiting_for_a_lock(
 
 
 class Silence:
-    """Holds back the server's answer with the command tag `tag` and all after it; then cancels, if told to."""
+    """Holds back the server's answer with `part` in it and all after it; then cancels, if told to."""
 
-    def __init__(self, tag: str, control: Control, *, cancelled: bool) -> None:
-        self._tag, self.control, self._cancelled = tag.encode() + b"\0", control, cancelled
+    def __init__(self, part: bytes, control: Control, *, cancelled: bool) -> None:
+        self._part, self.control, self._cancelled = part, control, cancelled
         self.struck = 0.0
 
     async def __call__(self, chunk: Chunk) -> Fate:
-        if self.struck or chunk.side != "server" or self._tag not in chunk.data:
+        if self.struck or chunk.side != "server" or self._part not in chunk.data:
             return Fate.PASS
         self.struck = monotonic()
         if self._cancelled:
@@ -112,14 +112,14 @@ async def test_a_line_that_goes_silent(
     monkeypatch.setattr(applier, "CANCEL_GRACE", 0.3)
     async with stage(make_database, library(), job, f"{cluster.id} {route}", tmp_path) as made:
         limits = replace(made.plan().limits, statement_timeout=60 if cancelled else 0.4, silence=0.4)
-        for tag in ("CREATE POLICY" if job == "apply" else "DROP POLICY", "SAVEPOINT", "COMMIT"):
-            silence = Silence(tag, Control(), cancelled=cancelled)
+        for part in (b"CREATE POLICY\0" if job == "apply" else b"DROP POLICY\0", BATCH_ENDS, b"COMMIT\0"):
+            silence = Silence(part, Control(), cancelled=cancelled)
             made.line.decide = silence
             word, seen = await drive(made.target, made.plan(limits=limits), made.journals, control=silence.control)
             assert silence.struck
             assert monotonic() - silence.struck < 3
             kind = f"silent line{', cancelled' if cancelled else ''}"
-            await made.judge(campaign, kind, f"{tag} unheard, {moment_of(seen[:-1])}", word, silence.struck)
+            await made.judge(campaign, kind, f"{part!r} unheard, {moment_of(seen[:-1])}", word, silence.struck)
 
 
 @pytest.mark.parametrize("job", ["apply", "lock"])
