@@ -90,6 +90,8 @@ class LineTable(Lines, can_focus=True):
         self.words = ""
         self.failing_only = False
         self._key: str | None = None
+        self._left: str | None = None
+        """The row that narrowing took the cursor from, until the operator moves it."""
         self._index = 0
         self._top = 0
         self._empty = ""
@@ -162,6 +164,7 @@ class LineTable(Lines, can_focus=True):
     def action_choose(self) -> None:
         """Open the marked row."""
         if self._key is not None:
+            self._left = None
             self.post_message(self.Chosen(self, self._key))
 
     def on_resize(self) -> None:
@@ -169,12 +172,9 @@ class LineTable(Lines, can_focus=True):
         self._follow()
         self._draw()
 
-    def on_focus(self) -> None:
-        """The cursor is where the keys act."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """The cursor rests."""
+    def watch_has_focus(self, focused: bool) -> None:
+        """The cursor is where the keys act, and rests elsewhere. `on_focus` would run before `has_focus` is true."""
+        super().watch_has_focus(focused)
         self._draw()
 
     def on_click(self, event: events.Click) -> None:
@@ -207,22 +207,30 @@ class LineTable(Lines, can_focus=True):
         self._index = max(0, min(index, len(self._listed) - 1))
         key = self._listed[self._index].key
         moved = key != self._key
-        self._key = key
+        self._key, self._left = key, None
         self._follow()
         self._draw()
         if moved:
             self.post_message(self.Moved(self, key))
 
     def _arrange(self) -> None:
-        """Apply the filter and find the cursor's row again; when it is gone, the row that took its place."""
+        """Apply the filter and find the cursor's row again; when it is gone, the row that took its place, until it is
+        listed again.
+        """
         self._listed = tuple(row for row in self._rows if self._passes(row))
         before = self._key
         if self._tail and not self._index and not self.has_focus:
             self._key = self._listed[0].key if self._listed else None
         places = {row.key: index for index, row in enumerate(self._listed)}
+        if self._left in places:
+            self._key = self._left
+        if self._left in places or not self.narrowed:
+            self._left = None
         if self._key in places:
             self._index = places[self._key]
         else:
+            if self.narrowed and self._left is None:
+                self._left = self._key
             self._index = max(0, min(self._index, len(self._listed) - 1))
             self._key = self._listed[self._index].key if self._listed else None
         self._follow()
