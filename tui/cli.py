@@ -369,3 +369,25 @@ def bundle_check(options: Options, folder: Path, as_json: bool) -> int:
     from tui.commands.bundle_check import check as run
 
     return run(options, folder, as_json=as_json)
+
+
+@bundle.command("derive")
+@_folder
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write there instead of the bundle's own expected.toml.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_obj
+def bundle_derive(options: Options, folder: Path, output: Path | None, force: bool) -> int:
+    """Try PATCH.sql on a throw-away database of the embedded server and write down what it did: an expected.toml to
+    review against the specification, never to be trusted as it is.
+
+    The database begins as the bundle's demo does; without one, as a new Supabase project, in which BEFORE.sql of the
+    bundle is run first, where there is one. The folder's other files stay as they are.
+    """
+    from tui.commands.bundle_derive import derive as run
+
+    return run(options, folder, output=output, force=force)

@@ -67,7 +67,7 @@ def read_script(statements: Sequence[Statement]) -> Reading:
     for statement in statements:
         verb, _, noun = statement.kind.partition(" ")
         noun = noun.removeprefix("materialized ")
-        name, on = _qualified(statement.object), _qualified(statement.on)
+        name, on = qualified(statement.object), qualified(statement.on)
         key = (noun, statement.object if on or noun == "schema" else name, on)
         if verb == "create" and statement.object:
             found.made[key] = statement
@@ -225,11 +225,11 @@ def _hanging(table: ExpectedTable) -> Iterator[tuple[str, str, tuple[str, ...]]]
 
 
 def _names(statement: Statement) -> tuple[str, str]:
-    on = _qualified(statement.on)
-    return (statement.object if on else _qualified(statement.object)), on
+    on = qualified(statement.on)
+    return (statement.object if on else qualified(statement.object)), on
 
 
-def _qualified(name: str) -> str:
+def qualified(name: str) -> str:
     """A relation's name with its schema; one that is written without is looked for in public."""
     return name if not name or "." in name else f"public.{name}"
 
@@ -252,4 +252,4 @@ def _referenced(sql: str) -> Iterator[str]:
         if word != ("word", "references"):
             continue
         parts = [text.strip('"') for _, text in words[number + 1 : number + 4]]
-        yield f"{parts[0]}.{parts[2]}" if parts[1:2] == ["."] else _qualified(parts[0])
+        yield f"{parts[0]}.{parts[2]}" if parts[1:2] == ["."] else qualified(parts[0])
