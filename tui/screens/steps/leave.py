@@ -23,6 +23,7 @@ class LeaveQuestion(ModalScreen[bool]):
     CSS = """
     LeaveQuestion { align: center middle; background: $background 60%; }
     LeaveQuestion #leave { width: 50; height: 4; background: $background; border: round $warning; }
+    .-ascii LeaveQuestion #leave { border: ascii $warning; }
     """
 
     def __init__(self, committing: bool) -> None:
