@@ -344,6 +344,8 @@ async def test_each_panel_has_its_orders_and_the_marked_row_stays_marked() -> No
             assert faults.listed[0].key == first
         await pilot.press("1", "s")
         await shows(pilot, "checklist: by name")
+        await pilot.press("2", "g", "s", "s")
+        assert table.key == table.listed[0].key and rows[str(table.key)].status == "failed", "the first stays the first"
 
 
 async def test_an_order_survives_the_next_answers_and_is_named() -> None:

@@ -101,21 +101,18 @@ class ErrorDetail(FullText):
         super().show()
 
     def lines(self, cells: int) -> list[Line]:
-        """How often and how lately, when how often, and the marked occurrence with its whole message."""
-        group, panel, marked = self._group, self._panel, self._marked
-        now = self.context.server_time()
+        """How often, how lately and when, then the marked occurrence with its whole message."""
+        group, panel, opened = self._group, self._panel, self._opened
+        seen = last_seen(group.last_at, self.context.server_time())
         fields: list[tuple[str, str, Role]] = [
             ("kind", group.kind, "strong"),
-            ("times", f"{count(group.total)} in the last {duration(panel.window)}", "bad"),
-            ("last", f"{local(group.last_at):%H:%M:%S}, {last_seen(group.last_at, now)}", "text"),
+            ("times", f"{count(group.total)} in the last {duration(panel.window)}, the last {seen}", "bad"),
         ]
         lines = field_lines(fields, cells)
-        if self._opened is not None and (
-            bars := course(self._opened.buckets, self._opened.window, cells, self.glyphs, "bad")
-        ):
+        if opened is not None and (bars := course(opened.buckets, opened.window, cells, self.glyphs, "bad")):
             lines.append(Line(bars))
-        if marked is not None:
-            lines += [Line(), *field_lines(self._marked_fields(marked), cells)]
+        if self._marked is not None:
+            lines += field_lines(_fields(self._marked), cells)
         return [*lines, *message_lines(self._message, cells)]
 
     def text(self) -> str:
@@ -150,16 +147,13 @@ class ErrorDetail(FullText):
         marked = self._marked
         return marked.message if marked is not None else self._group.message
 
-    def _marked_fields(self, one: Occurrence) -> list[tuple[str, str, Role]]:
-        execution = f"{one.execution}  enter opens it" if one.execution else "names none"
-        fields: list[tuple[str, str, Role]] = [
-            ("this one", f"{local(one.at):%Y-%m-%d %H:%M:%S}", "text"),
-            ("execution", execution, "text" if one.execution else "dim"),
-            ("source", one.source, "text"),
-        ]
-        if self._panel.scoped or one.scope:
-            fields.append((one_line(self._panel.scoped, 20) or "of", one.scope or "none", "text"))
-        return fields
+
+def _fields(one: Occurrence) -> list[tuple[str, str, Role]]:
+    """What is known of an occurrence beside its message."""
+    known = ", ".join(filter(None, (f"{local(one.at):%Y-%m-%d %H:%M:%S}", one.source, one.scope)))
+    if not one.execution:
+        return [("this one", known, "text"), ("execution", "names none", "dim")]
+    return [("this one", known, "text"), ("execution", f"{one.execution}  enter opens it", "text")]
 
 
 def _row(one: Occurrence, *, wide: bool) -> Row:

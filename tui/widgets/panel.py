@@ -47,13 +47,21 @@ class LivePanel(Frame):
 
     @property
     def heading(self) -> str:
-        """What the panel shows, of which time and of whom: its title, where it has a frame."""
-        return self._title
+        """What the panel shows, of which time and of whom, in which order: what its frame says, where it has one."""
+        return self._title if self._ordered else f"{self._title} · {self.order}"
+
+    @property
+    def _ordered(self) -> bool:
+        return self.order == self.ORDERS[0]
 
     def sort(self) -> str:
-        """Show the rows in the next order. Returns it in words."""
+        """Show the rows in the next order; a mark on the first row stays there. Returns the order in words."""
+        table = self.table
+        first = bool(table.listed) and table.key == table.listed[0].key
         self.order = self.ORDERS[(self.ORDERS.index(self.order) + 1) % len(self.ORDERS)]
         self.fill()
+        if first:
+            table.action_edge(-1)
         return self.order
 
     @abstractmethod
@@ -67,7 +75,7 @@ class LivePanel(Frame):
             self.table.set_rows((), empty="no answer yet")
             return
         self.title(heading(panel.title, panel.window, panel.scoped, panel.scope))
-        self.foot(one_line(panel.note, 60) if self.order == self.ORDERS[0] else self.order)
+        self.foot(one_line(panel.note, 60) if self._ordered else self.order)
         self._head()
         self.table.set_rows(rows, empty=empty_text(panel), stale=stale or bool(panel.problem))
 
