@@ -83,4 +83,8 @@ class Recorder:
     def _end(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            os.close(file)
+            try:
+                os.close(file)
+            except OSError as error:
+                # What a network's disk had taken may be lost after all.
+                self.trouble = self.trouble or error.strerror or str(error)

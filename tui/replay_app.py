@@ -102,7 +102,7 @@ class ReplayApp(PatchdeckApp):
         """Off."""
         self._say(REPLAYED)
 
-    action_prove = action_compare = action_look = action_retry = action_window = action_scope = action_verify
+    action_prove = action_compare = action_look = action_retry = action_window = action_verify
 
     def _start_polling(self) -> None:
         self.run_worker(self.player.play(self.store), name="play", group="poll", exclusive=True, exit_on_error=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from tui.commands.dashboard import refuse_without_terminal
@@ -14,6 +15,8 @@ from tui.replay import RecordingError, read_recording
 
 def replay(options: Options, file: Path, *, speed: float | None, plain: bool) -> int:
     """Show `file`; `speed`: recorded seconds a second, None: 1. Raises Stop where it can not be read or shown."""
+    if speed is not None and math.isnan(speed):
+        raise Stop(Exit.USAGE, "--speed takes a number")
     if plain and speed is not None:
         raise Stop(Exit.USAGE, "--plain tells all of a recording at once: leave --speed out")
     if not plain:

@@ -89,6 +89,9 @@ class Dashboard(TitledScreen):
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     FOOTER_ORDER = (
+        "app.skip(-10)",
+        "app.skip(10)",
+        "app.trouble(1)",
         "app.retry",
         "walk('apply')",
         "walk('rollback')",
