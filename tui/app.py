@@ -25,6 +25,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from tui.core.config import ThemeName
 from tui.core.deck import Deck
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.crash import record
@@ -63,7 +64,7 @@ class Settings:
     ascii: bool = False
     mouse: bool = True
     read_only: bool = False
-    theme: str = DARK
+    theme: ThemeName = DARK
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_config_path
 
-from tui.core.config import ConfigError, Source, TargetConfig, parse
+from tui.core.config import Config, ConfigError, KeyChoice, Source, TargetConfig, ThemeName, parse
 from tui.options import Options
 
 PROJECT_FILE = "patchdeck.toml"
@@ -44,16 +44,31 @@ def project_file(folder: Path | None = None) -> Path | None:
     return next((path for place in (start, *start.parents) if (path := place / PROJECT_FILE).is_file()), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How the screens are to look and which keys they are to have; `theme` is None where no file states one."""
+
+    theme: ThemeName | None
+    keys: tuple[KeyChoice, ...]
+
+
 def configured(folder: Path | None = None) -> Mapping[str, NamedTarget]:
     """Every configured target by name. Where both files name one, the user's own wins. Raises ConfigError."""
-    found: dict[str, NamedTarget] = {}
-    project = project_file(folder)
-    files: list[tuple[Path | None, Source]] = [(project, "project"), (user_file(), "user")]
-    for file, source in files:
-        if file is not None and file.is_file():
-            text = _read(file, source)
-            found |= {name: NamedTarget(name, one, file, source) for name, one in parse(text, str(file)).items()}
-    return found
+    return {
+        name: NamedTarget(name, one, file, source)
+        for config, file, source in _files(folder)
+        for name, one in config.targets.items()
+    }
+
+
+def preferences(folder: Path | None = None) -> Preferences:
+    """What the files say of the screens. Where both say it, the user's own wins. Raises ConfigError."""
+    theme: ThemeName | None = None
+    keys: dict[str, KeyChoice] = {}
+    for config, _, _ in _files(folder):
+        theme = config.theme or theme
+        keys |= {choice.action: choice for choice in config.keys}
+    return Preferences(theme, tuple(keys.values()))
 
 
 def named(options: Options) -> NamedTarget | None:
@@ -66,6 +81,14 @@ def named(options: Options) -> NamedTarget | None:
     looked = str(project_file() or PROJECT_FILE)
     there = f"there are: {', '.join(sorted(known))}" if known else f"no target is configured there or in {user_file()}"
     raise ConfigError(looked, f"no target is named {options.target!r}; {there}")
+
+
+def _files(folder: Path | None) -> Iterator[tuple[Config, Path, Source]]:
+    """The files that are there, the user's own last."""
+    files: list[tuple[Path | None, Source]] = [(project_file(folder), "project"), (user_file(), "user")]
+    for file, source in files:
+        if file is not None and file.is_file():
+            yield parse(_read(file, source), str(file)), file, source
 
 
 def _read(file: Path, source: Source) -> str:

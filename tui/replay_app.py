@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tui.app import Clock, PatchdeckApp, Settings, in_terminal
+from tui.core.config import ThemeName
 from tui.core.text import one_line
 from tui.moment import moment_of
 from tui.player import FASTEST, Player
@@ -122,11 +123,11 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def run_replay(recording: Recording, *, speed: float, ascii_only: bool, mouse: bool) -> int:
+def run_replay(recording: Recording, *, speed: float, ascii_only: bool, mouse: bool, theme: ThemeName) -> int:
     """Show `recording` until it is left, `speed` recorded seconds a second. Returns the exit code, as a dashboard's."""
     header = recording.header
     pace = Pace(refresh=header.refresh, look_every=header.look_every, window=header.window)
-    settings = Settings(pace=pace, ascii=ascii_only, mouse=mouse, read_only=True)
+    settings = Settings(pace=pace, ascii=ascii_only, mouse=mouse, read_only=True, theme=theme)
 
     async def run() -> int:
         app = ReplayApp(recording, Player(recording, time.monotonic, speed), settings)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tui.core.config import ConfigError, TargetConfig, parse
+from tui.core.config import ConfigError, KeyChoice, TargetConfig, parse
 
 WHOLE = """\
-# the project's targets
+theme = "light" # the project's
 [targets.staging]
 environment = "staging"
 dsn = "postgresql://postgres.abc@pooler.example.com:6543/postgres"
@@ -19,17 +19,27 @@ bundle = "migrations/tenants"
 read_only = true
 refresh = 5
 password_command = ["vault", "read", "db"]
+
+[targets."eu.west"] # a dot in a name needs quotes
+environment = "local"
+dsn = "postgresql:///shop"
+
+[keys]
+
+history = "H"
 """
 
 
 def test_what_stands_there_is_read() -> None:
-    targets = parse(WHOLE, "patchdeck.toml")
-    assert list(targets) == ["staging", "prod"]
+    config = parse(WHOLE, "patchdeck.toml")
+    targets = config.targets
+    assert list(targets) == ["staging", "prod", "eu.west"]
     assert targets["staging"] == TargetConfig(
         dsn="postgresql://postgres.abc@pooler.example.com:6543/postgres", environment="staging"
     )
     assert targets["prod"].password_command == ("vault", "read", "db")
     assert (targets["prod"].read_only, targets["prod"].refresh) == (True, 5.0)
+    assert (config.theme, config.keys) == ("light", (KeyChoice("history", "H", "patchdeck.toml", 20),))
 
 
 @pytest.mark.parametrize(
@@ -37,13 +47,16 @@ def test_what_stands_there_is_read() -> None:
     [
         ("refresh = 5", "refresh = 0.1", 11, "targets.prod.refresh"),
         ("refresh = 5", 'refresh = "fast"', 11, "targets.prod.refresh"),
-        ("read_only = true", "readonly = true", 10, "unknown field `readonly` at targets.prod.readonly"),
+        ("read_only = true", "readonly = true", 10, "unknown field `readonly`: it has"),
         ('environment = "staging"', 'environment = "prd"', 3, "targets.staging.environment"),
         ('environment = "staging"\n', "", 2, "missing required field `environment` at targets.staging"),
         ("[targets.staging]", "[targets.'no good']", 2, "a target's name is made of"),
         ('["vault", "read", "db"]', "[]", 12, "targets.prod.password_command"),
         ('["vault", "read", "db"]', '"vault read db"', 12, "targets.prod.password_command"),
-        ("# the project's targets", "default = 1", 1, "'default' is no key here"),
+        ('theme = "light"', "default = 1", 1, "unknown field `default`: it has keys, targets, theme"),
+        ('theme = "light"', 'theme = "solarized"', 1, "at theme"),
+        ('"H"', "5", 20, "at keys.history"),
+        ('[targets."eu.west"]', '[targets."eu.west"]\nrefresh = 0', 15, "targets.eu.west.refresh"),
         ("refresh = 5", "refresh = ", 11, "not valid TOML"),
         ("postgres.xyz@", "postgres.xyz:Corr3ct@", 8, "targets.prod.dsn holds a password"),
         ("6543/postgres\"\nbundle", "6543/postgres?password=Corr3ct\"\nbundle", 8, "targets.prod.dsn holds a password"),

@@ -423,7 +423,7 @@ async def test_the_palette_does_what_is_chosen() -> None:
         await pilot.press("ctrl+p", *"failing", "enter")
         await shows(pilot, "failing only")
         await pilot.press("ctrl+p", *"theme light", "enter")
-        await until(pilot, lambda: app.theme == "patchdeck-light")
+        await until(pilot, lambda: app.theme == "light")
 
 
 async def test_help_names_every_key_of_the_dashboard_with_its_meaning() -> None:

@@ -55,16 +55,20 @@ async def test_who_blocks_whom_is_seen_at_a_glance(size: tuple[int, int]) -> Non
 async def test_its_number_has_to_be_typed(key: str, how: str) -> None:
     deck = queue()
     deck.locks_now = LockPicture((msgspec.structs.replace(READER, state="active"), WAITER))
-    async with dashboard(deck) as (_, pilot):
+    async with dashboard(deck) as (app, pilot):
         await pilot.press("l")
         await shows(pilot, "1 session waits for a lock")
         await pilot.press(key)
         await shows(pilot, "type 41 to")
+        await shows(
+            pilot, f"type 41 to {'end the session of' if key == 'x' else 'cancel the statement of'} that process"
+        )
         await pilot.press("enter")
         await shows(pilot, "nothing was sent")
         await pilot.press("4", "2", "enter")
         await shows(pilot, '"42" is not 41')
         assert deck.ended == []
+        assert " 42" in screen_lines(app)[-3], "what is typed is seen"
         await pilot.press("backspace", "1")
         deck.locks_now = LockPicture((msgspec.structs.replace(WAITER, waits_for=()),))
         await pilot.press("enter")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tui.commands.recording import recorded
 from tui.commands.session import ask, open_session
-from tui.config import named
+from tui.config import named, preferences
 from tui.core.deck import Problem
 from tui.exits import Exit, Stop
 from tui.options import Options
@@ -24,7 +24,7 @@ def dashboard(options: Options, record: Path | None = None) -> int:
     refuse_without_terminal("patchdeck --plain, patchdeck status")
     out = Output(ascii_only=options.ascii)
     session = open_session(options, out)
-    chosen = named(options)
+    chosen, wanted = named(options), preferences()
     refresh = chosen.settings.refresh if chosen else None
     # Once the screen is drawn there is no line left to type a password on. What else keeps it from connecting is the
     # dashboard's to show.
@@ -33,10 +33,12 @@ def dashboard(options: Options, record: Path | None = None) -> int:
     # The screens are the slowest thing to load: everything that can be wrong has been told before.
     from tui.app import Settings, run_dashboard
     from tui.poller import Pace
+    from tui.theme import suited
 
     pace = Pace() if refresh is None else Pace(refresh=refresh)
     with recorded(record, session, pace, out) as recorder:
-        return run_dashboard(session, Settings(pace=pace, ascii=out.ascii, mouse=options.mouse), recorder)
+        settings = Settings(pace=pace, ascii=out.ascii, mouse=options.mouse, theme=suited(wanted.theme, os.environ))
+        return run_dashboard(session, settings, recorder)
 
 
 def refuse_without_terminal(instead: str) -> None:

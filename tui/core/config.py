@@ -1,15 +1,17 @@
-"""Named targets as a configuration file states them: typed, checked, every mistake with its file, line and key."""
+"""What a configuration file states: targets by name, a theme, keys; typed, every mistake with file, line and key."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import msgspec
 
 from tui.core.deck import Environment
 from tui.core.text import redact
+from tui.core.toml_places import line_of, places
+from tui.core.toml_shape import read
 
 Name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a target may be called: it stands in commands, on screens and in file names."""
@@ -40,58 +42,57 @@ class TargetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] | None = None
 
 
-def parse(text: str, file: str) -> dict[str, TargetConfig]:
-    """The targets by name in the TOML `text` of `file` (its name in messages). Raises ConfigError."""
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigError(file, f"not valid TOML: {error}", int(line[1]) if line else None) from None
-    for key in tree:
-        if key != "targets":
-            raise ConfigError(file, f"{key!r} is no key here; targets stand in [targets.NAME]", _line(text, key))
-    targets = tree.get("targets", {})
-    if not isinstance(targets, dict):
-        raise ConfigError(file, "`targets` is a table of targets: [targets.NAME]", _line(text, "targets"))
-    return {name: _target(name, tree, text, file) for name, tree in targets.items()}
-
-
-def _target(name: str, tree: Any, text: str, file: str) -> TargetConfig:
-    if not Name.fullmatch(name):
-        allowed = "letters, digits, '.', '_' and '-', at most 64"
-        raise ConfigError(file, f"a target's name is made of {allowed}", _line(text, "", name))
-    try:
-        target = msgspec.convert(tree, TargetConfig)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at ")
-        unknown = re.search(r"unknown field `([^`]*)`", reason)
-        key = unknown[1] if unknown else re.sub(r"\[.*", "", path.strip("`").removeprefix("$").lstrip("."))
-        where = f"targets.{name}" + (f".{key}" if key else "")
-        raise ConfigError(file, f"{reason} at {where}", _line(text, key, name)) from None
-    if redact(target.dsn) != target.dsn:
-        how = "take it out; PGPASSWORD, .pgpass, password_command and a prompt are the ways"
-        raise ConfigError(file, f"targets.{name}.dsn holds a password: {how}", _line(text, "dsn", name))
-    return target
-
-
-def _line(text: str, key: str, target: str | None = None) -> int | None:
-    """The line of `key`, in the table of `target` where one is named; the table's own line where the key is not found.
-
-    tomllib tells no places of what it read (Python 3.11 documentation), so the usual way to write a key is looked for.
-    """
-    header = re.compile(r"\s*\[")
-    table = None if target is None else re.compile(rf"\s*\[\s*targets\s*\.\s*[\"']?{re.escape(target)}[\"']?\s*\]")
-    wanted = re.compile(rf"\s*\[?\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]") if key else None
-    begun = None if table else 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if table and table.match(line):
-            begun = number
-        elif table and header.match(line) and begun:
-            break
-        elif begun is not None and wanted and wanted.match(line):
-            return number
-    return begun or None
-
+ThemeName = Literal["dark", "light", "high-contrast", "ansi"]
+"""How the screens may look; `ansi` is for terminals of sixteen colours."""
 
 Source = Literal["project", "user"]
-"""Whose file a target stands in: the project's `patchdeck.toml` or the user's own."""
+"""Whose file it is: the project's `patchdeck.toml` or the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChoice:
+    """One line of `[keys]`: an action's id and the key it is to have; not yet compared with the actions there are."""
+
+    action: str
+    key: str
+    file: str
+    line: int | None
+
+    def refused(self, reason: str) -> ConfigError:
+        """Why this line can not be used, as an error to raise."""
+        return ConfigError(self.file, f"keys.{self.action}: {reason}", self.line)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file as it stands there."""
+
+    targets: dict[str, TargetConfig] = {}
+    theme: ThemeName | None = None
+    keys: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What one file states; `theme` is None where it states none."""
+
+    targets: dict[str, TargetConfig]
+    theme: ThemeName | None
+    keys: tuple[KeyChoice, ...]
+
+
+def parse(text: str, file: str) -> Config:
+    """What the TOML `text` of `file` (its name in messages) states. Raises ConfigError for its first mistake."""
+    found = read(text, _File)
+    if not isinstance(found, _File):
+        raise ConfigError(file, *found[0])
+    known = places(text)
+    for name, target in found.targets.items():
+        if not Name.fullmatch(name):
+            allowed = "letters, digits, '.', '_' and '-', at most 64"
+            raise ConfigError(file, f"a target's name is made of {allowed}", line_of(known, f"$.targets.{name}"))
+        if redact(target.dsn) != target.dsn:
+            how = "take it out; PGPASSWORD, .pgpass, password_command and a prompt are the ways"
+            where = f"targets.{name}.dsn"
+            raise ConfigError(file, f"{where} holds a password: {how}", line_of(known, f"$.{where}"))
+    keys = tuple(KeyChoice(action, key, file, line_of(known, f"$.keys.{action}")) for action, key in found.keys.items())
+    return Config(found.targets, found.theme, keys)

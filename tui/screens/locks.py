@@ -31,7 +31,7 @@ LABEL = 12
 TREE_CELLS = 16
 COLUMNS = (
     Column("process", TREE_CELLS),
-    Column("age", 7, "right"),
+    Column("age", 10, "right"),
     Column("state", 19),
     Column("who", 22),
     Column("locks", 0),
@@ -66,14 +66,6 @@ class LocksScreen(TitledScreen):
     ]
     SILENT = frozenset(("choose",))
     AUTO_FOCUS = "#locks-table"
-
-    CSS = """
-    #locks-tree { height: 3fr; }
-    #locks-head { height: 1; }
-    #locks-session { height: 2fr; min-height: 6; }
-    #locks-pid { display: none; height: 1; border: none; padding: 0 1; background: $deck-cursor; }
-    .-asking #locks-pid { display: block; }
-    """
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
