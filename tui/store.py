@@ -43,6 +43,11 @@ PARTS_OF: Mapping[str, Part] = {
 FIRST_RETRIES = (0.25, 0.5, 1.0)
 """Seconds before the first retries: data again within 1.5 s of the return of a server that was away for a moment."""
 RETRY_CAP = 30.0
+"""Seconds between tries at a server or pooler that answers and declines: every try costs it work."""
+NOBODY_CAP = 1.0
+"""Seconds between tries where nobody answers: such a try costs a packet, and data is there again within 1.5 s of the
+return, however long it was away.
+"""
 STALE_TICKS = 3
 """Ticks that may be missed before what is shown or was said counts as old."""
 RTT_STEP = 0.25
@@ -95,12 +100,14 @@ class Stopped:
 Connection = Connecting | Connected | Reconnecting | AuthFailed | Stopped
 
 
-def backoff(attempt: int, jitter: float) -> float:
-    """Seconds to wait before attempt `attempt` (from 1); `jitter` in 0..1 spreads clients by up to a quarter."""
+def backoff(attempt: int, jitter: float, cap: float) -> float:
+    """Seconds to wait before attempt `attempt` (from 1), never more than `cap`; `jitter` in 0..1 spreads clients by up
+    to a quarter.
+    """
     if attempt <= len(FIRST_RETRIES):
         return FIRST_RETRIES[attempt - 1]
     # The exponent is bounded first: a night of tries would overflow a float.
-    delay = min(RETRY_CAP, 2.0 ** min(attempt - len(FIRST_RETRIES), 10))
+    delay = min(cap, 2.0 ** min(attempt - len(FIRST_RETRIES), 10))
     return delay * (1 - 0.25 * jitter)
 
 
@@ -114,7 +121,8 @@ def after_problem(state: Connection, problem: Problem, now: float, jitter: float
     if not problem.retry:
         return Stopped(problem.message, problem.hint)
     attempt, since = (state.attempt + 1, state.since) if isinstance(state, Reconnecting) else (1, now)
-    return Reconnecting(attempt, since, now + backoff(attempt, jitter), problem.message, problem.hint)
+    wait = backoff(attempt, jitter, RETRY_CAP if problem.kind == "refused" else NOBODY_CAP)
+    return Reconnecting(attempt, since, now + wait, problem.message, problem.hint)
 
 
 def lost_line(problem: Problem) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.ui.support import NOON, SERVER, WAITING, checks, look, missing, panels
 from tui.core.deck import Problem
 from tui.store import (
+    NOBODY_CAP,
     RETRY_CAP,
     AuthFailed,
     Changed,
@@ -78,15 +79,27 @@ def test_a_trembling_round_trip_does_not_move_the_shown_one() -> None:
 
 
 def test_first_retries_are_fast_and_later_ones_capped() -> None:
-    assert sum(backoff(attempt, 0.5) for attempt in (1, 2, 3)) < 2
-    assert backoff(1, 0) < 0.5
-    assert backoff(50, 0) == RETRY_CAP
+    assert sum(backoff(attempt, 0.5, NOBODY_CAP) for attempt in (1, 2, 3)) < 2
+    assert backoff(1, 0, RETRY_CAP) < 0.5
+    assert backoff(50, 0, RETRY_CAP) == RETRY_CAP
+    assert backoff(50, 0, NOBODY_CAP) == NOBODY_CAP
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_no_wait_is_longer_than_the_cap_or_shorter_than_three_quarters(attempt: int, jitter: float) -> None:
-    assert 0 < backoff(attempt, jitter) <= RETRY_CAP
-    assert backoff(attempt, jitter) >= 0.75 * backoff(attempt, 0) - 1e-9
+@given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([NOBODY_CAP, RETRY_CAP]))
+def test_no_wait_is_longer_than_the_cap_or_shorter_than_three_quarters(attempt: int, jitter: float, cap: float) -> None:
+    assert 0 < backoff(attempt, jitter, cap) <= cap
+    assert backoff(attempt, jitter, cap) >= 0.75 * backoff(attempt, 0, cap) - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("kind", "cap"),
+    [("lost", NOBODY_CAP), ("unreachable", NOBODY_CAP), ("timeout", NOBODY_CAP), ("refused", RETRY_CAP)],
+)
+def test_who_declines_is_asked_less_often_than_who_is_away(kind: str, cap: float) -> None:
+    state = after_problem(Connecting(), Problem(kind, "x"), 0.0, 0.0)  # type: ignore[arg-type]
+    for _ in range(20):
+        state = after_problem(state, Problem(kind, "x"), 0.0, 0.0)  # type: ignore[arg-type]
+    assert isinstance(state, Reconnecting) and state.next_at == cap
 
 
 def test_attempts_are_counted_and_the_beginning_kept() -> None:
