@@ -6,6 +6,7 @@ from time import monotonic
 
 from tui.commands.words import place
 from tui.core.deck import Destination
+from tui.core.proof_words import counted_cases
 from tui.core.run import (
     Attempt,
     Blocker,
@@ -17,6 +18,8 @@ from tui.core.run import (
     Finished,
     Plan,
     Preflighted,
+    Proven,
+    Proving,
     StatementDone,
     Validating,
     Verified,
@@ -80,6 +83,10 @@ class Progress:
             case Verified(checks, _):
                 held = sum(check.ok for check in checks)
                 self._say(f"{held} of {len(checks)} checks hold")
+            case Proving():
+                self._say("trying on the result who can reach which rows")
+            case Proven(matrix):
+                self._say(counted_cases(matrix) if matrix.probes else "; ".join(matrix.reasons))
             case Committing():
                 self._say("committing")
             case Finished():

@@ -28,13 +28,13 @@ def verification(deck: Deck, found: Verification) -> shapes.Verification:
     if "safety" in layers:
         layers["safety"]["findings"] = [finding(one) for one in found.findings]
     if "behaviour" in layers and found.matrix is not None:
-        layers["behaviour"]["isolation"] = _matrix(found.matrix)
+        layers["behaviour"]["isolation"] = matrix_document(found.matrix)
     return {**status(deck, found.look), "layers": layers, "seconds": found.seconds}
 
 
 def isolation(deck: Deck, matrix: Matrix) -> shapes.Isolation:
     """`isolation --json`."""
-    return {"target": _target(deck), "bundle": bundle(deck.bundle), **_matrix(matrix)}
+    return {"target": _target(deck), "bundle": bundle(deck.bundle), **matrix_document(matrix)}
 
 
 def _target(deck: Deck) -> shapes.Target:
@@ -65,7 +65,8 @@ def finding(found: Finding) -> shapes.Finding:
     }
 
 
-def _matrix(matrix: Matrix) -> shapes.Matrix:
+def matrix_document(matrix: Matrix) -> shapes.Matrix:
+    """An isolation matrix: what `isolation`, `verify` and a rehearsal say of it."""
     control, table = matrix.control, grid(matrix)
     return {
         "state": matrix.state,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tui.commands import documents, shapes, words
 from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
+from tui.commands.proof_documents import matrix_document
 from tui.commands.report import keep, report_of
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
@@ -87,6 +88,7 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
     if as_json:
         document: shapes.RunDocument = {
             **documents.run(session, plan, state, end),
+            "isolation": matrix_document(state.matrix) if state.matrix is not None else None,
             "migration_file": kept,
             "report": report,
         }

@@ -365,6 +365,7 @@ class RunDocument(RunResult):
 
     migration_file: str | None
     report: ReportFiles | None
+    isolation: Matrix | None
 
 
 class Role(TypedDict):

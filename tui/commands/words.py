@@ -174,6 +174,10 @@ def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
     out.line(f"  {plain(end.state, 500)}")
     if end.ran and state.attempts:
         out.line((f"  {_measures(wanted, state, end)}", DIM))
+    if state.matrix is not None:
+        from tui.core.proof_words import isolation_said
+
+        out.line((f"  isolation on the result: {plain(isolation_said(state.matrix), 1000)}", DIM))
     if good and state.changes:
         kinds = Counter(change.kind for change in state.changes)
         counted = [

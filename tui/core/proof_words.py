@@ -64,6 +64,12 @@ def counted_cases(matrix: Matrix) -> str:
     return f"{tried_cases(matrix)}: {', '.join(outcomes(matrix))}"
 
 
+def isolation_said(matrix: Matrix) -> str:
+    """The matrix in a line: its state in a word, then the cases, or why nothing was tried."""
+    word = {"passed": "proven", "failed": "FAILED", "not_proven": "NOT PROVEN"}[matrix.state]
+    return f"{word}, {counted_cases(matrix) if matrix.probes else '; '.join(matrix.reasons)}"
+
+
 def tried_cases(matrix: Matrix) -> str:
     """How much was tried."""
     return f"{count(len(matrix.probes))} cases in {count(len(matrix.cells()))} cells"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tui.core.bundle import Bundle
 from tui.core.checklist import Check
@@ -18,6 +18,9 @@ from tui.core.statements import Statement
 from tui.core.surface import Change
 from tui.core.text import duration
 from tui.core.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tui.core.isolation import Matrix  # who only looks at a run that is not a rehearsal need not load it
 
 Action = Literal["apply", "rollback"]
 RollbackMode = Literal["lock", "restore", "restore-closed"]
@@ -46,6 +49,7 @@ class Phase(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     VERIFYING = "verifying"
+    PROVING = "proving"
     COMMITTING = "committing"
     VALIDATING = "validating"
     FINISHED = "finished"
@@ -264,6 +268,18 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Proving:
+    """A rehearsal: every check passed, and who can reach which rows is being tried on the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A rehearsal: the isolation matrix of the result that is about to be rolled back."""
+
+    matrix: Matrix
+
+
+@dataclass(frozen=True, slots=True)
 class Committing:
     """COMMIT is about to be sent; `xid` names the transaction for pg_xact_status after a lost line."""
 
@@ -275,7 +291,7 @@ class Finished:
     """The end. `problem` is the kind of Problem when the database could not even be looked at. `reason` is one sentence
     on what happened, `state` on what state the database is in, `next_step` what to do. `lock_seconds`: from the first
     lock on, as long as a writer may have waited; `alone_seconds`: from when every lock was had in full, as long as a
-    reader may, None where that is not known.
+    reader may, None where that is not known. Of a rehearsal both are what the real run would need.
     """
 
     outcome: Outcome
@@ -312,6 +328,8 @@ Event = (
     | StatementFailed
     | Verifying
     | Verified
+    | Proving
+    | Proven
     | Committing
     | Finished
 )
@@ -334,6 +352,7 @@ class RunState:
     failure: Failure | None = None
     checks: tuple[Check, ...] = ()
     changes: tuple[Change, ...] = ()
+    matrix: Matrix | None = None
     xid: str | None = None
     online: Building | Validating | None = None
     finished: Finished | None = None
@@ -369,6 +388,7 @@ def advance(state: RunState, event: Event) -> RunState:
                 failure=None,
                 checks=(),
                 changes=(),
+                matrix=None,
                 xid=None,
             )
         case WaitingForLock(blockers, waited, retry_in):
@@ -390,6 +410,10 @@ def advance(state: RunState, event: Event) -> RunState:
             return replace(state, phase=Phase.VERIFYING)
         case Verified(checks, changes):
             return replace(state, checks=checks, changes=changes)
+        case Proving():
+            return replace(state, phase=Phase.PROVING)
+        case Proven(matrix):
+            return replace(state, matrix=matrix)
         case Committing(xid):
             return replace(state, phase=Phase.COMMITTING, xid=xid)
         case Finished():

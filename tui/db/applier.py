@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
@@ -18,8 +18,10 @@ from tui.core import run as events
 from tui.core.catalog import Catalog
 from tui.core.checklist import Check
 from tui.core.deck import Control, Problem
+from tui.core.isolation import Matrix
 from tui.core.online import Size, builds, validations
 from tui.core.preflight import PreflightCheck, check_preflight
+from tui.core.proof_words import counted_cases
 from tui.core.restore_words import meaning
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
 from tui.core.safety import Key, baseline_of, judge
@@ -31,6 +33,7 @@ from tui.db.commit import Record, commit
 from tui.db.link import Link
 from tui.db.lint import lint
 from tui.db.locks import find_blockers
+from tui.db.matrix import ended, prepare, read
 from tui.db.online import NotBuilt, build, validate
 from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
@@ -330,8 +333,7 @@ class _Run:
         began, previous = monotonic(), 0.0
         last = len(self._plan.statements) - 1
         limits = self._plan.limits
-        watcher = asyncio.create_task(self._cancel_on_request())
-        try:
+        with self._cancellable():
             stream = self._link.stream(attempt.commands, silence=limits.statement_timeout + limits.silence)
             async for reply in stream:
                 statement = attempt.statement_at(reply.index)
@@ -349,16 +351,20 @@ class _Run:
                     if statement == last:
                         yield events.Verifying()
                 previous = reply.seconds
-        finally:
-            watcher.cancel()
         before, after, checks = attempt.before, attempt.promised, attempt.checks()
         self._locks_held = attempt.locks_held
         yield events.Verified(checks, diff(before, after))
         failed = [check for check in checks if not check.ok]
+        matrix: Matrix | None = None
+        if self._plan.rehearse and not failed:
+            async for event in self._prove(attempt):
+                if isinstance(event, events.Proven):
+                    matrix = event.matrix
+                yield event
         if self._control.cancelled or failed or self._plan.rehearse:
             await self._undo()
             self._locks_ended()
-            self._end_undone(failed)
+            self._end_undone(failed, matrix)
         yield events.Committing(attempt.xid)
         if self._control.cancelled:
             await self._undo()
@@ -366,7 +372,27 @@ class _Run:
             raise _cancelled()
         await self._commit(attempt, monotonic() - began)
 
-    def _end_undone(self, failed: list[Check]) -> None:
+    async def _prove(self, attempt: Attempt) -> AsyncIterator[Event]:
+        """Who can reach which rows, tried on the result before it is rolled back. The real run holds its locks for a
+        round trip more and not for this, so their time is taken before it.
+        """
+        bundle = self._plan.bundle
+        if bundle.isolation is None or self._plan.action != "apply" or self._control.cancelled:
+            return
+        self._locks_ended(self._link.rtt)
+        yield events.Proving()
+        proof = prepare(bundle.isolation, bundle, attempt.after)
+        trips = self._link.round_trips
+        try:
+            with self._cancellable():
+                replies = [reply async for reply in self._link.stream(proof.commands)]
+        except StatementError as error:
+            matrix = ended(error)
+        else:
+            matrix = read(proof, replies, seconds=replies[-1].seconds, round_trips=self._link.round_trips - trips)
+        yield events.Proven(matrix)
+
+    def _end_undone(self, failed: list[Check], matrix: Matrix | None) -> None:
         """Raise the end of a transaction that was rolled back on purpose."""
         if self._control.cancelled:
             raise _cancelled()
@@ -379,9 +405,18 @@ class _Run:
                 ROLLED_BACK,
                 "Read the failed checks: the file and what the bundle expects do not agree on this database.",
             )
+        if matrix is not None and matrix.state == "failed":
+            raise _Ended(
+                Outcome.ROLLED_BACK,
+                f"Every check passed, but the isolation matrix failed on the result: {counted_cases(matrix)}.",
+                ROLLED_BACK,
+                "Read what leaked: the policies do not keep the tenants of this database apart.",
+            )
+        proven = {"passed": " and isolation is proven", "not_proven": "; isolation is NOT PROVEN"}
         raise _Ended(
             Outcome.REHEARSED,
-            "The rehearsal worked: every statement ran and every check passed.",
+            "The rehearsal worked: every statement ran, every check passed"
+            f"{proven[matrix.state] if matrix is not None and matrix.state in proven else ''}.",
             "It was rolled back: the database is as it was.",
             "Apply it." if self._plan.action == "apply" else "Roll back for real.",
         )
@@ -445,8 +480,18 @@ class _Run:
         await asyncio.sleep(CANCEL_GRACE)
         self._link.give_up()
 
-    def _locks_ended(self) -> None:
-        now = monotonic()
+    @contextmanager
+    def _cancellable(self) -> Iterator[None]:
+        """While this lasts, the operator's wish to stop reaches the server."""
+        watcher = asyncio.create_task(self._cancel_on_request())
+        try:
+            yield
+        finally:
+            watcher.cancel()
+
+    def _locks_ended(self, more: float = 0.0) -> None:
+        """`more` seconds from now they would have ended."""
+        now = monotonic() + more
         if self._locked_at is not None:
             self._lock_seconds = now - self._locked_at
         if self._alone_at is not None:

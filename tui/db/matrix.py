@@ -75,8 +75,13 @@ async def prove(link: Link, bundle: Bundle, live: Catalog, *, read_only: bool = 
         replies = await link.batch([began, *proof.commands, Command("rollback")])
     except StatementError as error:
         await link.run("rollback")
-        return unproven(one_line(f"the server ended it: {error.message} ({error.sqlstate})", 300))
+        return ended(error)
     return read(proof, replies[1:-1], seconds=replies[-1].seconds, round_trips=link.round_trips - before)
+
+
+def ended(error: StatementError) -> Matrix:
+    """The matrix that the server did not let come to its end."""
+    return unproven(one_line(f"the server ended it: {error.message} ({error.sqlstate})", 300))
 
 
 def prepare(spec: IsolationSpec, bundle: Bundle, live: Catalog) -> Proof:

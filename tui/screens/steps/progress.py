@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui.core.aftermath import counted
 from tui.core.check import Check
 from tui.core.locks import Node, tree
+from tui.core.proof_words import isolation_said
 from tui.core.report import label
 from tui.core.run import Blocker, Building, Failure, Finished, Outcome, Phase, Plan, RunState, Validating
 from tui.core.statements import title
@@ -32,6 +33,7 @@ PHASES = {
     Phase.LOCKING: "taking the locks; if one is not free at once, everything is let go",
     Phase.RUNNING: "running the statements in one transaction",
     Phase.VERIFYING: "reading the catalog inside the transaction and checking the result",
+    Phase.PROVING: "trying on the result who can reach which rows, as each role",
     Phase.COMMITTING: "COMMIT is sent; it can not be called back any more",
 }
 
@@ -155,6 +157,8 @@ def end_lines(plan: Plan, state: RunState, end: Finished, cells: int, glyphs: Gl
         lines = [line((f"{mark} {word}", role)), Line(), *ending_lines(("", "text"), *said, cells)]
         lines += field("measured", measured, cells) if measured else []
     lines += _locks(end, cells)
+    if state.matrix is not None:
+        lines += field("isolation", isolation_said(state.matrix), cells, "dim" if state.matrix.probes else "warn")
     if state.failure is not None:
         lines += [Line(), *failure_lines(plan, state.failure, cells)]
     lines += failed_checks(tuple(check for check in state.checks if not check.ok), cells, glyphs)

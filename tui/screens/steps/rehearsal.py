@@ -82,10 +82,13 @@ class RehearsalStep(Step):
         plan = self.walk.plan
         what = f"{counted(len(plan.statements), 'statement')} of {one_line(plan.files, 80)}"
         lines = paragraph(f"enter runs {what} for real, inside one transaction.", cells, "strong")
-        lines += paragraph("The result is checked there, object by object, and then everything is rolled back.", cells)
+        proves = plan.action == "apply" and plan.bundle.isolation is not None
+        then = " and then, as each role, who can reach which rows," if proves else ""
+        lines += paragraph(f"The result is checked there, object by object,{then} and all of it is rolled back.", cells)
         lines.append(Line())
+        long = "as long, and for that proof" if proves else "as long"
         lines += paragraph(
-            "It takes the same locks as the real run, for as long. A lock that is not free at once is let go and tried "
+            f"It takes the same locks as the real run, for {long}. A lock that is not free at once is let go and tried "
             f"again for {duration(plan.patience)}, so that nobody queues behind it.",
             cells,
         )
