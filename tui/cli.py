@@ -391,3 +391,14 @@ def bundle_derive(options: Options, folder: Path, output: Path | None, force: bo
     from tui.commands.bundle_derive import derive as run
 
     return run(options, folder, output=output, force=force)
+
+
+@bundle.command("new")
+@_folder
+@click.option("--name", metavar="NAME", help="The bundle's name; else the folder's.")
+@click.pass_obj
+def bundle_new(options: Options, folder: Path, name: str | None) -> int:
+    """Begin a bundle of your own in DIR: commented files that work as they stand. No file is ever replaced."""
+    from tui.commands.bundle_new import new
+
+    return new(options, folder, name=name)

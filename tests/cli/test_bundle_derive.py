@@ -36,7 +36,7 @@ class Deriver:
 def derive() -> Iterator[Deriver]:
     home = Path(tempfile.gettempdir()) / f"patchdeck-test-{secrets.token_hex(4)}"
     yield Deriver(home)
-    shutil.rmtree(home.with_name(f"{home.name}-bundles"), ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def copied(name: str, tmp_path: Path) -> Path:

@@ -38,6 +38,12 @@ def test_the_wheel_stands_alone(installed: Path, demo_folder: Path, tmp_path: Pa
         [installed / "patchdeck", "--help"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True
     )
     assert "rehearse" in shown.stdout
+    mine = tmp_path / "mine"
+    for step in ("new", "check"):
+        subprocess.run([installed / "patchdeck", "bundle", step, mine], cwd=tmp_path, env=clean, check=True)
+    derive = [installed / "patchdeck", "bundle", "derive", mine, "--output", mine / "draft.toml"]
+    subprocess.run(derive, cwd=tmp_path, env=clean, check=True)
+    assert "public.notes" in (mine / "draft.toml").read_text(encoding="utf-8")
     with subprocess.Popen(
         [installed / "patchdeck", "demo", "--serve"], cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True
     ) as demo:

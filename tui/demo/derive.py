@@ -1,6 +1,6 @@
 """A patch tried on a throw-away database of the embedded server: what the catalog was before it, and what it is after.
 
-The server is one of its own, beside the demo's: a demo that is open meanwhile is not disturbed.
+The server has a folder of its own inside the demo's: a demo that is open meanwhile is not disturbed.
 """
 
 from __future__ import annotations
@@ -75,9 +75,8 @@ def tried(baseline: Baseline, patch: tuple[str, str], progress: Callable[[str], 
 
     The database and its server end with the context. Raises PatchError, DemoError.
     """
-    own = default_folder()
     owner = load_manifest(baseline.demo).owner
-    with Kept(baseline.demo, home=own.with_name(f"{own.name}-bundles"), pooler=False, progress=progress) as kept:
+    with Kept(baseline.demo, home=default_folder() / "bundles", pooler=False, progress=progress) as kept:
         kept.create(_DATABASE, baseline.state)
         dsn = kept.ready.address.dsn(owner, _DATABASE)
         if baseline.before:

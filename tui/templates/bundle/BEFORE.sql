@@ -1,0 +1,3 @@
+-- What your project has before the migration, as far as PATCH.sql builds on it: tables, columns, old policies. Only
+-- `bundle derive` runs this, on a throw-away database that has what every Supabase project has (roles, schema auth,
+-- auth.users). `pg_dump --schema-only --schema=public` of your project is a good beginning.
