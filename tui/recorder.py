@@ -38,8 +38,8 @@ class Recorder:
         return self._file is not None
 
     def begin(self, header: Header, contents: Contents) -> None:
-        """Write the first two lines."""
-        self._write(encode(header) + encode(contents))
+        """Write the header, the bundle, and that nothing is known yet."""
+        self._write(encode(header) + encode(contents) + encode(Frame(0.0, self.began)))
 
     def keep(self, moment: Moment) -> None:
         """Write what differs from the moment before, if anything does."""

@@ -32,7 +32,7 @@ STEP = 256
 LINE_LIMIT = 64 * 1024 * 1024
 """Bytes of a line. The longest, a first look or a proof, has about one million."""
 
-NOTHING = "it holds nothing yet: the dashboard was left before its first answer"
+NOTHING = "it holds nothing: it was cut off before its first moment"
 
 
 class RecordingError(Exception):
