@@ -1,7 +1,7 @@
 # patchdeck: `make demo` and `make test` need only make and Python 3.11 or newer; everything else is made in .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint screenshots clean
+.PHONY: help demo test bench lint screenshots clean
 SHELL := /bin/sh
 
 VENV   := .venv
@@ -13,6 +13,7 @@ TEST   := $(VENV)/.installed-test
 help:
 	@echo "make demo         a database to play with, and the dashboard open on it"
 	@echo "make test         everything that can be tested on this machine"
+	@echo "make bench        the measurements that are quoted; about half an hour on a machine that does nothing else"
 	@echo "make lint         style, types, import rules, SQL"
 	@echo "make screenshots  screenshots/*.svg from the running product"
 	@echo "make clean        remove .venv and what the tools left behind"
@@ -22,6 +23,12 @@ demo: $(DEMO)
 
 test: $(TEST)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+# One after another, each to its end, whatever goals the one before missed.
+bench: $(TEST)
+	@failed=0; for name in startup policies apply; do \
+	  echo "== tests/bench/$$name.py"; $(BIN)/python -m tests.bench.$$name || failed=1; \
+	done; exit $$failed
 
 lint: $(TEST)
 	$(BIN)/ruff check .

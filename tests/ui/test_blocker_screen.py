@@ -132,11 +132,11 @@ async def behind_a_reader(database: Database) -> tuple[float, float]:
             # Several attempts, each of which could have put somebody in a queue.
             await walker.until(lambda: walker.screen.walk.run and walker.screen.walk.run.state.attempts > 3, "attempts")
             assert sampler.samples > 20
+            assert sampler.queued == 0, f"{sampler.queued} of {sampler.samples} samples saw a reader in our queue"
             idle.rollback()
             ended = monotonic()
             await walker.sees("COMMITTED")
             committed = monotonic() - ended
-    assert sampler.queued == 0, f"{sampler.queued} of {sampler.samples} samples saw a reader in our queue"
     return shown, committed
 
 
