@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,28 +25,27 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
-from tui.core.config import ThemeName
-from tui.core.deck import Deck
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
-from tui.crash import record
 from tui.exits import Exit
-from tui.moment import moment_of
-from tui.poller import Pace, Poller
-from tui.prover import Prover
-from tui.screens.base import DeckScreen, WalkRequested, key_word
-from tui.screens.context import Context
-from tui.screens.dashboard import Dashboard
-from tui.screens.help import HelpScreen, help_rows
-from tui.screens.locks import LocksScreen
-from tui.screens.palette import Command, Palette
-from tui.screens.scopes import ScopeChosen
-from tui.screens.titled import TitledScreen
-from tui.store import Changed, Notice, Store
+from tui.pace import Pace
+from tui.screens.opening import Opening
 from tui.theme import DARK, themes
 from tui.widgets.lines import Groups, Lines
 
 if TYPE_CHECKING:
+    # The first paint waits for nothing that knows of databases: what shows one is loaded after it.
+    from tui.core.config import ThemeName
+    from tui.core.deck import Deck
     from tui.recorder import Recorder
+    from tui.screens.base import DeckScreen, WalkRequested
+    from tui.screens.dashboard import Dashboard
+    from tui.screens.scopes import ScopeChosen
+    from tui.store import Changed, Store
+
+Opener = Callable[[Callable[[], None]], Awaitable["Deck | None"]]
+"""Gives the deck once the first frame is on the screen; None where there is none to be had, and the app ends. It is
+given what ends the app also later.
+"""
 
 TTY_CHECK_SECONDS = 5.0
 CLOSE_SECONDS = 0.3
@@ -113,25 +112,53 @@ class PatchdeckApp(App[None]):
     OFF: ClassVar[str] = ""
     """Why nothing can be asked of the database or changed in it, "" where it can."""
 
+    deck: Deck
+    store: Store
+    _dashboard: Dashboard
+
     def __init__(
         self,
-        deck: Deck,
+        deck: Deck | Opener,
         settings: Settings | None = None,
         clock: Clock | None = None,
         recorder: Recorder | None = None,
     ) -> None:
+        """With an `Opener` for the deck the first frame is painted before it is asked."""
         # NO_COLOR: Textual's own answer is greys; only its ansi mode sends no colour at all (facts: textual 4.9).
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.deck = deck
         self.settings = settings or Settings()
         self.clock = clock or Clock()
-        self.store = Store(self.post_message)
         self._recorder = recorder
         self.glyphs = glyphs(self.settings.ascii)
         self.animation_level = "none"
         self._last_door = LastDoor(self.settings.ascii)
+        for theme in themes():
+            self.register_theme(theme)
+        self.theme = self.settings.theme
+        self.asking = self.furnished = False
+        """Whether there is a deck to ask, and whether there is a dashboard on it."""
+        self._opener = deck if callable(deck) else None
+        if not callable(deck):
+            self._take(deck)
+            self._furnish()
+
+    def _take(self, deck: Deck) -> None:
+        """What asks `deck` and keeps its answers."""
+        from tui.poller import Poller
+        from tui.prover import Prover
+        from tui.store import Store
+
+        self.deck, self.asking = deck, True
+        self.store = Store(self.post_message)
         self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
         self._prover = Prover(deck, self.store, self.clock.monotonic)
+
+    def _furnish(self) -> None:
+        """What shows the store."""
+        from tui.screens.context import Context
+        from tui.screens.dashboard import Dashboard
+
+        deck = self.deck
         self._dashboard = Dashboard(
             Context(
                 deck=deck,
@@ -147,13 +174,11 @@ class PatchdeckApp(App[None]):
                 badge=self.badge,
             )
         )
-        for theme in themes():
-            self.register_theme(theme)
-        self.theme = self.settings.theme
+        self.furnished = True
 
     def get_default_screen(self) -> Screen[None]:
-        """The dashboard is the first thing painted, before any answer of the database."""
-        return self._dashboard
+        """The dashboard is the first thing painted, before any answer of the database; before that, its frames."""
+        return self._dashboard if self.furnished else Opening(only_ascii=self.settings.ascii)
 
     def badge(self) -> Groups:
         """What the title says beside the connection: whether a recording is made."""
@@ -179,16 +204,31 @@ class PatchdeckApp(App[None]):
         for number, code in EXIT_CODES.items():
             with suppress(RuntimeError, ValueError):  # not the main thread: signals are somebody else's
                 loop.add_signal_handler(number, self._leave, code)
+        if self.furnished:
+            self._start_polling()
+        else:
+            self.call_after_refresh(self._open)
+
+    async def _open(self) -> None:
+        """Get the deck, begin to ask it, and load what shows the answers while they are on their way."""
+        deck = await self._opener(self.exit) if self._opener is not None else None
+        if deck is None:
+            self.exit()
+            return
+        self._take(deck)
         self._start_polling()
+        await asyncio.sleep(0)
+        self._furnish()
+        self.add_mode("deck", lambda: self._dashboard)
+        await self.switch_mode("deck")
 
     def on_changed(self, message: Changed) -> None:
         """Tell every screen, also those beneath: what is uncovered is up to date."""
         message.stop()
         parts = self.store.take()
         self._keep()
-        for screen in self.screen_stack:
-            if isinstance(screen, DeckScreen):
-                screen.changed(parts)
+        for screen in self._deck_screens():
+            screen.changed(parts)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker that failed is neither silent nor the end of the app."""
@@ -197,6 +237,9 @@ class PatchdeckApp(App[None]):
         error = event.worker.error
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
+        from tui.crash import record
+        from tui.store import Notice
+
         path = record(error)
         text = one_line(redact(f"{type(error).__name__}: {error}"), 200)
         if event.worker.group == "poll":
@@ -249,6 +292,8 @@ class PatchdeckApp(App[None]):
 
     def action_locks(self) -> None:
         """Show who holds and who waits for locks."""
+        from tui.screens.locks import LocksScreen
+
         self.push_screen(LocksScreen(self._dashboard.context))
 
     def action_retry(self) -> None:
@@ -268,11 +313,13 @@ class PatchdeckApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave, unless something goes on that has to be asked about first: ctrl+q works on every screen."""
-        if not any(isinstance(screen, DeckScreen) and screen.asks_before_quit() for screen in self.screen_stack):
+        if not any(screen.asks_before_quit() for screen in self._deck_screens()):
             self.exit()
 
     def action_help(self) -> None:
         """Show the keys of the screen beneath."""
+        from tui.screens.help import HelpScreen, help_rows
+
         self.push_screen(HelpScreen(self.store, self.glyphs, help_rows(self.screen.active_bindings.values())))
 
     def action_help_quit(self) -> None:
@@ -281,6 +328,9 @@ class PatchdeckApp(App[None]):
 
     def action_palette(self) -> None:
         """Offer what can be done now."""
+        from tui.screens.base import DeckScreen, key_word
+        from tui.screens.palette import Command, Palette
+
         screen = self.screen
         if not isinstance(screen, DeckScreen):
             return
@@ -317,19 +367,28 @@ class PatchdeckApp(App[None]):
             self.run_worker(self._poller.run(), name="poll", group="poll", exclusive=True, exit_on_error=False)
 
     def _say(self, text: str) -> None:
-        if isinstance(self.screen, DeckScreen):
-            self.screen.say(text)
+        for screen in self._deck_screens():
+            if screen is self.screen:
+                screen.say(text)
+
+    def _deck_screens(self) -> Iterator[DeckScreen]:
+        """Those on the stack that show the store."""
+        if self.furnished:
+            from tui.screens.base import DeckScreen
+
+            yield from (screen for screen in self.screen_stack if isinstance(screen, DeckScreen))
 
     def _tick(self) -> None:
         self._keep()
-        for screen in self.screen_stack:
-            if isinstance(screen, TitledScreen):
-                screen.tick()
+        for screen in self._deck_screens():
+            screen.tick()
 
     def _keep(self) -> None:
         """Record what is new; also that answers came which changed nothing: how old things are follows from it."""
         if self._recorder is None or not self._recorder.going:
             return
+        from tui.moment import moment_of
+
         self._recorder.keep(moment_of(self.store))
         if self._recorder.trouble:
             self._say(f"the recording has ended: {self._recorder.trouble}; what is in the file can be replayed")
@@ -348,6 +407,8 @@ class PatchdeckApp(App[None]):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
+        from tui.crash import record
+
         path = record(error)
         text = one_line(redact(f"{type(error).__name__}: {error}"), 300)
         self._exit_renderables.append(
@@ -356,20 +417,22 @@ class PatchdeckApp(App[None]):
         self._close_messages_no_wait()
 
 
-async def _run(deck: Deck, settings: Settings, recorder: Recorder | None) -> int:
+async def _run(deck: Deck | Opener, settings: Settings, recorder: Recorder | None) -> int:
     app = PatchdeckApp(deck, settings, recorder=recorder)
     try:
         await app.run_async(mouse=settings.mouse)
     finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await deck.close()
+        if app.asking:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await app.deck.close()
     return app.return_code or 0
 
 
-def run_dashboard(deck: Deck, settings: Settings, recorder: Recorder | None = None) -> int:
+def run_dashboard(deck: Deck | Opener, settings: Settings, recorder: Recorder | None = None) -> int:
     """Open the dashboard until it is left. Returns the exit code: 0, or 128 + the signal that ended it.
 
+    What has to be loaded for a deck is best left to an `Opener`: the first frame does not wait for it.
     `recorder`: what keeps a recording of it, which stays its maker's to close.
     """
     return in_terminal(lambda: asyncio.run(_run(deck, settings, recorder)))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from tui.core.deck import Deck, Problem
 from tui.core.panels import Scope
 from tui.core.surface import digest
+from tui.pace import Pace as Pace
 from tui.store import AuthFailed, Connected, Notice, Reconnecting, Stopped, Store, lost_line
 
 WINDOWS = (300, 900, 3600, 21_600)
@@ -22,15 +22,6 @@ WINDOWS = (300, 900, 3600, 21_600)
 """
 
 Question = Literal["look", "tick", "drift"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often to ask, in seconds; `window` is how far back the panels look."""
-
-    refresh: float = 2.0
-    look_every: float = 10.0
-    window: int = 900
 
 
 class Poller:

@@ -2,43 +2,123 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tui.commands.recording import recorded
-from tui.commands.session import ask, open_session
+from tui.commands.secrets import warn_of_secrets
 from tui.config import named, preferences
 from tui.core.deck import Problem
 from tui.exits import Exit, Stop
 from tui.options import Options
 from tui.output import Output
 
+if TYPE_CHECKING:
+    from tui.app import Settings
+    from tui.config import NamedTarget
+    from tui.core.bundle import Bundle
+    from tui.db.session import Session
+
+SETTLED = 1.0
+"""Seconds after which the bundle's scripts are split: by then the first answers are on the screen."""
+
 
 def dashboard(options: Options, record: Path | None = None) -> int:
     """Open the dashboard, `record` a new file to keep a recording in; returns its exit code.
 
-    Raises Stop where no terminal can show it, or the file can not be made.
+    Raises Stop where no terminal can show it, or the file can not be made, and what `open_session` raises.
     """
     refuse_without_terminal("patchdeck --plain, patchdeck status")
     out = Output(ascii_only=options.ascii)
-    session = open_session(options, out)
-    chosen, wanted = named(options), preferences()
-    refresh = chosen.settings.refresh if chosen else None
+    chosen = named(options)
+    settings = _settings(chosen, options, out)
+    from tui.app import run_dashboard
+
+    opening = _Opening(options, out)
+    # A recording begins with what the bundle holds; a command that gives the password may ask on this very terminal.
+    if record is None and (chosen is None or chosen.settings.password_command is None):
+        code = run_dashboard(opening.deck, settings)
+        if opening.error is not None:
+            raise opening.error
+        if not opening.line_needed:
+            return code
+    session = opening.open()
+    from tui.core.bundle import check_scripts
+
+    check_scripts(session.bundle)
+    from tui.commands.recording import recorded
+    from tui.commands.session import ask
+
     # Once the screen is drawn there is no line left to type a password on. What else keeps it from connecting is the
     # dashboard's to show.
     with suppress(Problem):
         ask(session, lambda session: session.sign_in())
-    # The screens are the slowest thing to load: everything that can be wrong has been told before.
-    from tui.app import Settings, run_dashboard
-    from tui.poller import Pace
+    with recorded(record, session, settings.pace, out) as recorder:
+        return run_dashboard(session, settings, recorder)
+
+
+def _settings(chosen: NamedTarget | None, options: Options, out: Output) -> Settings:
+    from tui.app import Settings
+    from tui.pace import Pace
     from tui.theme import suited
 
+    refresh = chosen.settings.refresh if chosen else None
     pace = Pace() if refresh is None else Pace(refresh=refresh)
-    with recorded(record, session, pace, out) as recorder:
-        settings = Settings(pace=pace, ascii=out.ascii, mouse=options.mouse, theme=suited(wanted.theme, os.environ))
-        return run_dashboard(session, settings, recorder)
+    theme = suited(preferences().theme, os.environ)
+    return Settings(pace=pace, ascii=out.ascii, mouse=options.mouse, theme=theme)
+
+
+class _Opening:
+    """Opens the session once the frames of the dashboard are on the screen.
+
+    `error` keeps why that can not be done, to be said when the screen is gone; `line_needed`: a password may have to be
+    typed, for which the screen has to go, too.
+    """
+
+    def __init__(self, options: Options, out: Output) -> None:
+        self._options = options
+        self._session: Session | None = None
+        self.error: Exception | None = None
+        self.line_needed = False
+        warn_of_secrets(options, out)
+
+    def open(self) -> Session:
+        """The session, not yet connected. Raises what `open_session` raises."""
+        if self._session is None:
+            from tui.commands.session import open_session
+
+            self._session = open_session(self._options, by_record=True)
+        return self._session
+
+    async def deck(self, leave: Callable[[], None]) -> Session | None:
+        """The session; None when there is something to be said or to be typed first. `leave` when there is later on."""
+        from tui.core.bundle import BundleError
+        from tui.core.config import ConfigError
+
+        try:
+            session = self.open()
+        except (Stop, BundleError, ConfigError) as error:
+            self.error = error
+            return None
+        self.line_needed = session.needs_line
+        if self.line_needed:
+            return None
+        asyncio.get_running_loop().call_later(SETTLED, self._check_scripts, session.bundle, leave)
+        return session
+
+    def _check_scripts(self, bundle: Bundle, leave: Callable[[], None]) -> None:
+        """What the bundle would run, which nothing needs that is shown at first."""
+        from tui.core.bundle import BundleError, check_scripts
+
+        try:
+            check_scripts(bundle)
+        except BundleError as error:
+            self.error = error
+            leave()
 
 
 def refuse_without_terminal(instead: str) -> None:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from tui.commands.secrets import warn_of_secrets
 from tui.config import NamedTarget, named
-from tui.core.text import redact
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
 from tui.options import Options
-from tui.output import CAREFUL, Output
+from tui.output import Output
 from tui.passwords import from_command, prompt
 
 if TYPE_CHECKING:
@@ -25,16 +25,17 @@ T = TypeVar("T")
 G = TypeVar("G", bound="Glance")
 
 
-def open_session(options: Options, out: Output) -> Session:
-    """A session on the target, not yet connected.
+def open_session(options: Options, out: Output | None = None, *, by_record: bool = False) -> Session:
+    """A session on the target, not yet connected; `out` takes the warnings, None where they have been given.
 
-    Raises BundleError or ConfigError, or Stop when the target can not be understood or its password not be had.
+    `by_record` as for a glance, and like a glance it leaves the bundle's scripts unsplit. Raises BundleError or
+    ConfigError, or Stop when the target can not be understood or its password not be had.
     """
-    target, bundle = _open(options, out, scripts=True)
+    target, bundle = _open(options, out, scripts=not by_record)
     # The driver and the engine cost more than all the rest together: loaded when a database is really wanted.
     from tui.db.session import Session
 
-    return Session(target, bundle)
+    return Session(target, bundle, by_record=by_record)
 
 
 def open_glance(options: Options, out: Output) -> Glance:
@@ -47,16 +48,13 @@ def open_glance(options: Options, out: Output) -> Glance:
     return Glance(target, bundle, by_record=True)
 
 
-def _open(options: Options, out: Output, *, scripts: bool) -> tuple[Target, Bundle]:
+def _open(options: Options, out: Output | None, *, scripts: bool) -> tuple[Target, Bundle]:
     chosen = named(options)
     if chosen is not None and options.dsn is not None:
         raise Stop(Exit.USAGE, "--dsn and --target both say which database: give one of them")
     bundle = read_bundle(options.bundle or (chosen.bundle if chosen else None), scripts=scripts)
-    if options.dsn is not None and redact(options.dsn) != options.dsn:
-        out.notice(
-            ("warning: ", CAREFUL),
-            "the password in --dsn can be read by every user of this machine (ps); use PGPASSWORD or ~/.pgpass",
-        )
+    if out is not None:
+        warn_of_secrets(options, out)
     target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
     fetch_password(chosen, target)
     target.ask = prompt(target.destination)

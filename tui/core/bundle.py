@@ -120,12 +120,29 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Script:
     """One SQL file of the bundle, split: its name for messages, its statements in order, its text as it was read.
 
-    There are no `statements` in a bundle that was loaded without its scripts.
+    An `unsplit` one is split when its `statements` are first asked for, which then raises BundleError where it is no
+    SQL of one transaction.
     """
 
     file: str
     statements: tuple[Statement, ...]
     text: str = ""
+
+    @classmethod
+    def unsplit(cls, file: str, text: str) -> Script:
+        """The script of that name and text; a look runs none of it, and splitting takes longer than all the rest."""
+        script = object.__new__(cls)
+        object.__setattr__(script, "file", file)
+        object.__setattr__(script, "text", text)
+        return script
+
+    def __getattr__(self, name: str) -> tuple[Statement, ...]:
+        # Python asks here only for what has no value yet.
+        if name != "statements":
+            raise AttributeError(name)
+        statements = _split(self.file, self.text)
+        object.__setattr__(self, "statements", statements)
+        return statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +188,7 @@ def load(files: Mapping[str, str], *, scripts: bool = True) -> Bundle:
     """The bundle in `files` (relative name to text). Raises BundleError: missing file, bad TOML or SQL, with its
     place.
 
-    Without `scripts` the SQL of the patch and of the rollback is neither split nor checked: that takes longer than all
-    the rest, and a look runs none of it.
+    Without `scripts` the SQL of the patch and of the rollback is left unsplit, and unchecked until `check_scripts`.
     """
     manifest = _decode(files, MANIFEST, Manifest)
     expectation = _decode(files, manifest.expected, Expectation)
@@ -188,8 +204,8 @@ def load(files: Mapping[str, str], *, scripts: bool = True) -> Bundle:
         deciding.append(_text(files, manifest.isolation))
     bundle = Bundle(
         manifest=manifest,
-        patch=_script(manifest.patch, patch_text, scripts),
-        rollback=_script(manifest.rollback, _text(files, manifest.rollback), scripts),
+        patch=Script.unsplit(manifest.patch, patch_text),
+        rollback=Script.unsplit(manifest.rollback, _text(files, manifest.rollback)),
         expectation=expectation,
         queries={file: _text(files, file) for file in wanted},
         checksum=hashlib.sha256(patch_text.encode()).hexdigest(),
@@ -197,8 +213,16 @@ def load(files: Mapping[str, str], *, scripts: bool = True) -> Bundle:
         isolation=isolation,
     )
     if scripts:
-        _check_early_locks(bundle)
+        check_scripts(bundle)
     return bundle
+
+
+def check_scripts(bundle: Bundle) -> None:
+    """Split what is not split yet. Raises BundleError where it is no SQL of one transaction, or locks too late."""
+    for script in (bundle.patch, bundle.rollback):
+        if not script.statements:
+            raise BundleError(script.file, "holds no statement")
+    _check_early_locks(bundle)
 
 
 def _text(files: Mapping[str, str], name: str) -> str:
@@ -236,9 +260,7 @@ def _check_early_locks(bundle: Bundle) -> None:
             raise BundleError(bundle.patch.file, reason)
 
 
-def _script(file: str, text: str, whole: bool) -> Script:
-    if not whole:
-        return Script(file, (), text)
+def _split(file: str, text: str) -> tuple[Statement, ...]:
     # The splitter is slower to load than all the rest of a bundle.
     from tui.core.statements import check_script, split
 
@@ -247,6 +269,4 @@ def _script(file: str, text: str, whole: bool) -> Script:
     if refusals:
         first = refusals[0]
         raise BundleError(file, f"column {first.column}: {first.reason}", first.line)
-    if not statements:
-        raise BundleError(file, "holds no statement")
-    return Script(file, statements, text)
+    return statements

@@ -52,10 +52,15 @@ class Glance:
         """Seconds the last handshake took."""
         return self._looks.handshake
 
+    @property
+    def needs_line(self) -> bool:
+        """Whether a person may have to type a password, on a line of the terminal."""
+        return self._target.ask is not None and not self._target.has_password
+
     async def sign_in(self) -> None:
         """Connect at once where a person may have to type a password; nobody is asked later. Raises Problem."""
         try:
-            if self._target.ask is not None and not self._target.has_password:
+            if self.needs_line:
                 async with self._look_busy:
                     await self._looks.open()
         finally:

@@ -84,6 +84,9 @@ class DeckScreen(OpaqueScreen):
     def changed(self, parts: frozenset[Part]) -> None:
         """Parts of the store differ from what this screen shows."""
 
+    def tick(self) -> None:
+        """A second has passed."""
+
     def resting_hint(self) -> tuple[str, Role]:
         """What the hint line says while nothing was said."""
         return ("", "dim")
