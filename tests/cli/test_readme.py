@@ -32,13 +32,15 @@ def test_each_command_is_run_somewhere() -> None:
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
 @pytest.mark.parametrize("route", ["pooled"])
-def test_the_commands_for_a_real_project_work_in_their_order(make_database: MakeDatabase, tmp_path: Path) -> None:
+def test_the_commands_for_a_real_project_work_in_their_order(
+    make_database: MakeDatabase, tmp_path: Path, demo_folder: Path
+) -> None:
     database = make_database("legacy")
     (configuration,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     configuration = re.sub(r'(?m)^dsn = ".*"$', f'dsn = "{database.dsn}"', configuration)
     (tmp_path / "patchdeck.toml").write_text(configuration, encoding="utf-8")
     with psycopg.connect(database.dsn) as connection:
-        secret = {"PROD_PASSWORD": connection.info.password}
+        environ = {"PROD_PASSWORD": connection.info.password, "PATCHDECK_DEMO_HOME": str(demo_folder)}
     ran = []
     for line in LINES:
         if not line.startswith("patchdeck ") or line in ELSEWHERE:
@@ -46,7 +48,7 @@ def test_the_commands_for_a_real_project_work_in_their_order(make_database: Make
         command, _, remark = line.partition("#")
         wanted = re.search(r"exits (\d)", remark)
         arguments = shlex.split(command.replace("--confirm postgres", f"--confirm {database.name}"))[1:]
-        done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path, env=secret)
+        done = patchdeck(*arguments, dsn=database.dsn, cwd=tmp_path, env=environ)
         assert done.code == int(wanted[1] if wanted else 0), (line, done)
         ran.append(arguments[0])
     assert {"apply", "rollback", "schema"} <= set(ran)
