@@ -15,7 +15,10 @@ import pytest
 from tests.support import BUNDLE, ROOT
 
 PACKAGE = ROOT / "tui"
-COMMITTED = ("tui", "sql", "tests", ".ci", "Makefile", "README.md", "LICENSE", "pyproject.toml")
+COMMITTED = (
+    "tui", "sql", "tests", ".ci", "Makefile", "LICENSE", "pyproject.toml",
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md",
+)  # fmt: skip
 
 
 def _texts(*places: str) -> Iterator[tuple[Path, str]]:

@@ -55,6 +55,19 @@ def test_the_commands_for_a_real_project_work_in_their_order(
     assert (tmp_path / "patchdeck.xml").read_text(encoding="utf-8").startswith("<?xml")
 
 
-def test_what_it_shows_and_names_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).is_file(), target
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_what_it_shows_and_names_is_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tui|tests|sql|\.ci|queries|core)/[\w./]*)`", text)
+    assert document == "README.md" or len(named) > 10
+    for name in [*re.findall(r"\]\(([^)#:]+)\)", text), *named]:
+        # Of a file that is named in short the folder is said before.
+        places = [ROOT / name, ROOT / "tui" / name, ROOT / "tui" / "db" / name]
+        assert any(place.exists() for place in places), name
+
+
+def test_the_other_documents_commands_are_run_by_the_gate() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        assert set(block.splitlines()) <= set(gate)
