@@ -342,3 +342,23 @@ async def ledger_exists(database: Database) -> bool:
     async with await psycopg.AsyncConnection.connect(database.admin_dsn) as admin:
         row = await (await admin.execute("select to_regclass('patchdeck.runs')")).fetchone()
     return row is not None and row[0] is not None
+
+
+async def test_a_rehearsal_says_what_no_rollback_takes_back(database: Database, target: Target) -> None:
+    with psycopg.connect(database.direct_dsn, autocommit=True) as admin:
+        admin.execute("create sequence public.used; create sequence public.fresh; create sequence public.idle")
+        admin.execute("select nextval('public.used'), nextval('public.idle')")
+        admin.execute("create table public.old_rows as select generate_series(1, 3) as n")
+        more = "\nselect nextval('public.used'), nextval('public.fresh');\nupdate public.old_rows set n = n + 1;\n"
+        bundle = library(PATCH=lambda text: text + more)
+        finished, state, _ = await run(target, plan_for(database, bundle, rehearse=True))
+        assert finished.outcome is Outcome.REHEARSED, finished.reason
+        assert finished.state == (
+            "It was rolled back: the database is as it was. What no rollback takes back: sequence public.fresh went"
+            " from its start to 1; sequence public.used went from 1 to 2; at most 3 versions of rows, dead until the next"
+            " vacuum."
+        )
+        assert state.rows == 3
+        last = admin.execute("select last_value from public.used").fetchone()
+    assert last == (2,)
+    assert (await run(target, plan_for(database, rehearse=True)))[0].state.endswith("the database is as it was.")

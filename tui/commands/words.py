@@ -192,8 +192,9 @@ def ending(out: Output, wanted: Plan, state: RunState, end: Finished) -> None:
 
 def _measures(wanted: Plan, state: RunState, end: Finished) -> str:
     attempts = "" if state.attempts == 1 else f", {state.attempts} attempts"
+    rows = f", {count(state.rows)} rows written" if state.rows else ""
     return (
-        f"{state.done} of {len(wanted.statements)} statements in {duration(end.seconds)}, "
+        f"{state.done} of {len(wanted.statements)} statements in {duration(end.seconds)}{rows}, "
         f"locks held {end.held}; {end.round_trips} round trips{attempts}"
     )
 

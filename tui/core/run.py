@@ -342,6 +342,7 @@ class RunState:
     total: int = 0
     phase: Phase = Phase.IDLE
     done: int = 0
+    rows: int = 0
     attempts: int = 0
     waited: float = 0.0
     retry_in: float = 0.0
@@ -361,6 +362,13 @@ class RunState:
     def outcome(self) -> Outcome | None:
         """How it ended, None while it runs."""
         return self.finished.outcome if self.finished else None
+
+
+def rows_written(tag: str) -> int:
+    """How many rows a statement wrote, by its command tag: `UPDATE 12`, `INSERT 0 3`."""
+    verb, _, number = tag.partition(" ")
+    last = number.rpartition(" ")[2]
+    return int(last) if verb in ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY") and last.isdigit() else 0
 
 
 def advance(state: RunState, event: Event) -> RunState:
@@ -383,6 +391,7 @@ def advance(state: RunState, event: Event) -> RunState:
                 phase=Phase.LOCKING,
                 attempts=number,
                 done=0,
+                rows=0,
                 durations=(),
                 notices=(),
                 failure=None,
@@ -395,12 +404,13 @@ def advance(state: RunState, event: Event) -> RunState:
             return replace(
                 state, phase=Phase.WAITING, blockers=blockers, waited=waited, retry_in=retry_in, failure=None
             )
-        case StatementDone(index, seconds, _, notices):
+        case StatementDone(index, seconds, tag, notices):
             return replace(
                 state,
                 phase=Phase.RUNNING,
                 blockers=(),
                 done=index + 1,
+                rows=state.rows + rows_written(tag),
                 durations=(*state.durations, seconds),
                 notices=(*state.notices, *((index, notice) for notice in notices)),
             )

@@ -26,9 +26,9 @@ from tui.core.restore_words import meaning
 from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
 from tui.core.safety import Key, baseline_of, judge
 from tui.core.surface import diff
-from tui.core.text import redact, visible
+from tui.core.text import count, redact, visible
 from tui.core.verdict import Verdict
-from tui.db.attempt import Attempt
+from tui.db.attempt import SEQUENCES, Attempt
 from tui.db.commit import Record, commit
 from tui.db.link import Link
 from tui.db.lint import lint
@@ -330,7 +330,7 @@ class _Run:
 
     async def _transaction(self, attempt: Attempt) -> AsyncIterator[Event]:
         """One transaction. Raises StatementError, LineLost, or _Ended when it came through."""
-        began, previous = monotonic(), 0.0
+        began, previous, rows = monotonic(), 0.0, 0
         last = len(self._plan.statements) - 1
         limits = self._plan.limits
         with self._cancellable():
@@ -347,6 +347,7 @@ class _Run:
                     notices = tuple(
                         Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
                     )
+                    rows += events.rows_written(reply.tag)
                     yield events.StatementDone(statement, reply.seconds - previous, reply.tag, notices)
                     if statement == last:
                         yield events.Verifying()
@@ -362,9 +363,10 @@ class _Run:
                     matrix = event.matrix
                 yield event
         if self._control.cancelled or failed or self._plan.rehearse:
+            lasting = await self._lasting(attempt, rows) if self._plan.rehearse else ""
             await self._undo()
             self._locks_ended()
-            self._end_undone(failed, matrix)
+            self._end_undone(failed, matrix, lasting)
         yield events.Committing(attempt.xid)
         if self._control.cancelled:
             await self._undo()
@@ -392,7 +394,17 @@ class _Run:
             matrix = read(proof, replies, seconds=replies[-1].seconds, round_trips=self._link.round_trips - trips)
         yield events.Proven(matrix)
 
-    def _end_undone(self, failed: list[Check], matrix: Matrix | None) -> None:
+    async def _lasting(self, attempt: Attempt, rows: int) -> str:
+        """What of a rehearsal no rollback takes back, in one sentence; "" for nothing."""
+        found: list[str] = []
+        # A line that breaks here breaks the rollback, too, which the server then makes by itself.
+        with suppress(Problem, StatementError):
+            found += attempt.moved(await self._link.run(SEQUENCES.sql))
+        if rows:
+            found.append(f"at most {count(rows)} versions of rows, dead until the next vacuum")
+        return f" What no rollback takes back: {'; '.join(found)}." if found else ""
+
+    def _end_undone(self, failed: list[Check], matrix: Matrix | None, lasting: str) -> None:
         """Raise the end of a transaction that was rolled back on purpose."""
         if self._control.cancelled:
             raise _cancelled()
@@ -417,7 +429,7 @@ class _Run:
             Outcome.REHEARSED,
             "The rehearsal worked: every statement ran, every check passed"
             f"{proven[matrix.state] if matrix is not None and matrix.state in proven else ''}.",
-            "It was rolled back: the database is as it was.",
+            f"It was rolled back: the database is as it was.{lasting}",
             "Apply it." if self._plan.action == "apply" else "Roll back for real.",
         )
 

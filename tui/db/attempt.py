@@ -44,6 +44,8 @@ LONG = 20_000
 BEFORE, AFTER = "patchdeck.surface_before", "patchdeck.surface_after"
 """The settings in which the server keeps the catalogs for the ledger's row: they are not sent back to it."""
 
+SEQUENCES = Command(query("sequences"))
+
 EMPTY_PATH = Command("select set_config('search_path', '', true)")
 
 
@@ -88,6 +90,17 @@ class Attempt:
     def before(self) -> Catalog:
         """The catalog under the locks, before the first statement."""
         return decode(self._replies[self._marks["before"] + 3].value)
+
+    def moved(self, now: Reply) -> tuple[str, ...]:
+        """The sequences that have moved since, by the reply to SEQUENCES: a rehearsal leaves them there."""
+        values = dict[str, int]
+        old = msgspec.json.decode(self._replies[self._marks["before"] + 4].value, type=values)
+        new = msgspec.json.decode(now.value, type=values)
+        return tuple(
+            f"sequence {visible(name)} went from {old.get(name, 'its start')} to {value}"
+            for name, value in sorted(new.items())
+            if old.get(name) != value
+        )
 
     @property
     def after(self) -> Catalog:
@@ -170,6 +183,7 @@ class Attempt:
         self._add("locks", *locks.first_commands())
         with self._own_path("before"):
             self.commands += [function_command(), catalog_command(bundle, keep=BEFORE)]
+            self.commands += [SEQUENCES] if plan.rehearse else []
         self._add("ledger", Command(query("ledger_create")))
         self._add("history", *history_commands(plan))
         self._mark("history_end")

@@ -22,6 +22,11 @@ LOOK_SILENCE = 15.0
 
 CLOSE_GRACE = 0.3
 
+KNOCK = 1.2
+"""Seconds for the TCP handshake of every connection but the first: the first packet and the one that follows it after a
+second. libpq would wait on with ever longer pauses, and hear of a network's return seconds late.
+"""
+
 NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says when the server wants one and there is none
 
 _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
@@ -48,7 +53,7 @@ _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
     ("Connection refused", "unreachable", True, "nothing listens there: check host and port"),
     ("could not translate host name", "unreachable", True, "the host name does not resolve"),
     ("Name or service not known", "unreachable", True, "the host name does not resolve"),
-    ("timeout expired", "timeout", True, "no answer in time; connect_timeout in the DSN allows more"),
+    ("timeout expired", "unreachable", True, "no answer in time; connect_timeout in the DSN allows more"),
 )
 
 
@@ -59,6 +64,7 @@ class Link:
         self._target, self._application = target, application
         self._connection: psycopg.AsyncConnection | None = None
         self._busy = asyncio.Lock()
+        self._again = False
         self.round_trips = 0
         """Batches that waited for the server since this object was made; the handshake is not counted."""
         self.handshake = 0.0
@@ -86,6 +92,9 @@ class Link:
         """Connect; does nothing when connected. Raises Problem."""
         if self.is_open:
             return
+        if self._again:
+            await self._knock()
+        self._again = True
         given = self._target.parameters(self._application)
         try:
             self._connection = await self._connect(given)
@@ -93,6 +102,20 @@ class Link:
             if NO_PASSWORD not in problem.message or not self._target.supply(given):
                 raise
             self._connection = await self._connect(self._target.parameters(self._application))
+
+    async def _knock(self) -> None:
+        """Raise Problem when nobody answers at all. Any other reason is left to the connection, which has the words."""
+        door = self._target.door
+        if door is None:
+            return
+        try:
+            async with asyncio.timeout(KNOCK):
+                _, writer = await asyncio.open_connection(*door)
+        except TimeoutError:
+            raise Problem("unreachable", f"no answer from {self._target.destination.host} port {door[1]}") from None
+        except OSError:
+            return
+        writer.close()
 
     async def _connect(self, parameters: Mapping[str, str | int]) -> psycopg.AsyncConnection:
         conninfo = make_conninfo("", **parameters)

@@ -62,6 +62,14 @@ class Target:
         return self.destination.name
 
     @property
+    def door(self) -> tuple[str, int] | None:
+        """The one TCP host and port that connections go to; None for a socket, and for several hosts, of which libpq
+        takes the first that answers.
+        """
+        host = next(filter(None, (self._parameters.get(key) or _default(key) for key in ("hostaddr", "host"))), "")
+        return None if not host or "," in host or host.startswith(("/", "@")) else (host, self.destination.port)
+
+    @property
     def tls_mode(self) -> str:
         """The sslmode in force, e.g. `require`."""
         return str(self.parameters("").get("sslmode") or _default("sslmode") or "prefer")

@@ -207,6 +207,8 @@ def measures(plan: Plan, state: RunState, end: Finished) -> str:
         duration(end.seconds),
         f"{held} {end.held}",
     ]
+    if state.rows:
+        parts.append(f"{counted(state.rows, 'row')} written")
     if state.checks:
         parts.append(f"{count(sum(check.ok for check in state.checks))} of {count(len(state.checks))} checks pass")
     if state.attempts > 1:
