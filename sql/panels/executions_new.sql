@@ -1,9 +1,9 @@
 -- Executions that started since the last one seen, of agents and workflows.
 --   $1 started_at of the last one seen, or null; $2 its id, or ''; $3 how many at most; $4 how long, in seconds
 --   $5 whose: a tenant's id, '' for those without one, null for all
--- With $1 null: the newest $3 of the last $4 seconds. Otherwise the next $3 after it; rows of the same instant are told
--- apart by id. Columns: id, kind, name, scope, status, started_at, duration_ms, message; oldest first.
--- Both ways the (started_at desc, id desc) indexes are read from one end and only as far as $3.
+-- Of those after $1, or of the last $4 seconds when it is null, the newest $3; rows of the same instant are told apart by
+-- id. Columns: id, kind, name, scope, status, started_at, duration_ms, message; oldest first.
+-- The (started_at desc, id desc) indexes are read from their beginning and only as far as $3.
 with execution as not materialized (
   select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
   from public.agent_executions
@@ -13,20 +13,11 @@ with execution as not materialized (
   from public.workflow_executions
   where $5::text is null or ($5::text = '' and tenant_id is null) or tenant_id = nullif($5::text, '')::uuid
 ), page as (
-  (
-    select * from execution
-    where $1::timestamptz is null and started_at >= now() - $4::double precision * interval '1 second'
-    order by started_at desc, id desc
-    limit $3::bigint
-  )
-  union all
-  (
-    select * from execution
-    where $1::timestamptz is not null
-      and started_at >= $1::timestamptz and (started_at, id) > ($1::timestamptz, nullif($2::text, '')::uuid)
-    order by started_at, id
-    limit $3::bigint
-  )
+  select * from execution
+  where started_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
+    and ($1::timestamptz is null or started_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+  order by started_at desc, id desc
+  limit $3::bigint
 )
 select
   page.id::text as id,

@@ -1,32 +1,35 @@
 -- Executions in flight, and those asked for by id because they were in flight when last seen.
 --   $1 ids, as text[]; $2 how long, in seconds, for those in flight; $3 whose, as $5 in executions_new.sql
--- Columns as in executions_new.sql. At most 50 of each kind in flight, the newest, through the status indexes.
-with picked as (
+-- Columns as in executions_new.sql. At most 50 of each kind in flight, the newest, through the
+-- status indexes.
+with execution as (
   (
-    select id from public.agent_executions
+    select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
+    from public.agent_executions
     where status = 'running' and started_at >= now() - $2::double precision * interval '1 second'
       and ($3::text is null or tenant_id = nullif($3::text, '')::uuid)
     order by started_at desc
     limit 50
   )
-  union
+  union all
   (
-    select id from public.workflow_executions
+    select id, 'workflow', workflow_id, tenant_id, status, started_at, completed_at, error, input
+    from public.workflow_executions
     where status = 'running' and started_at >= now() - $2::double precision * interval '1 second'
       and ($3::text is null or ($3::text = '' and tenant_id is null) or tenant_id = nullif($3::text, '')::uuid)
     order by started_at desc
     limit 50
   )
-  union
-  select unnest($1::text[]::uuid[])
-), execution as (
-  select id, 'agent' as kind, agent_id as made_by, tenant_id, status, started_at, completed_at, error, input
+  union all
+  select id, 'agent', agent_id, tenant_id, status, started_at, completed_at, error, input
   from public.agent_executions
-  where id = any (array(select id from picked))
+  where id = any ($1::text[]::uuid[])
+    and (status <> 'running' or started_at < now() - $2::double precision * interval '1 second')
   union all
   select id, 'workflow', workflow_id, tenant_id, status, started_at, completed_at, error, input
   from public.workflow_executions
-  where id = any (array(select id from picked))
+  where id = any ($1::text[]::uuid[])
+    and (status <> 'running' or started_at < now() - $2::double precision * interval '1 second')
 )
 select
   execution.id::text as id,

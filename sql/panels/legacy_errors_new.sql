@@ -1,23 +1,14 @@
 -- Before the migration there is no log of errors: workflow executions that failed since the last one seen.
 --   $1 completed_at of the last one seen, or null; $2 its id, or ''; $3 how many at most; $4 how long, in seconds
--- With $1 null: the newest $3 of the last $4 seconds. Columns: id, at, source, kind, message, scope; oldest first.
+-- As errors_new.sql. Columns: id, at, source, kind, message, scope; oldest first.
 with page as (
-  (
-    select id, workflow_id, error, input, completed_at
-    from public.workflow_executions
-    where $1::timestamptz is null and status = 'failed' and completed_at >= now() - $4::double precision * interval '1 second'
-    order by completed_at desc, id desc
-    limit $3::bigint
-  )
-  union all
-  (
-    select id, workflow_id, error, input, completed_at
-    from public.workflow_executions
-    where $1::timestamptz is not null and status = 'failed'
-      and completed_at >= $1::timestamptz and (completed_at, id) > ($1::timestamptz, nullif($2::text, '')::uuid)
-    order by completed_at, id
-    limit $3::bigint
-  )
+  select id, workflow_id, error, input, completed_at
+  from public.workflow_executions
+  where status = 'failed'
+    and completed_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
+    and ($1::timestamptz is null or completed_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+  order by completed_at desc, id desc
+  limit $3::bigint
 )
 select
   id::text as id,

@@ -2,22 +2,12 @@
 --   $1 started_at of the last one seen, or null; $2 its id, or ''; $3 how many at most; $4 how long, in seconds
 -- As executions_new.sql; the table has no index for it yet.
 with page as (
-  (
-    select id, workflow_id, status, started_at, completed_at, error, input
-    from public.workflow_executions
-    where $1::timestamptz is null and started_at >= now() - $4::double precision * interval '1 second'
-    order by started_at desc, id desc
-    limit $3::bigint
-  )
-  union all
-  (
-    select id, workflow_id, status, started_at, completed_at, error, input
-    from public.workflow_executions
-    where $1::timestamptz is not null
-      and started_at >= $1::timestamptz and (started_at, id) > ($1::timestamptz, nullif($2::text, '')::uuid)
-    order by started_at, id
-    limit $3::bigint
-  )
+  select id, workflow_id, status, started_at, completed_at, error, input
+  from public.workflow_executions
+  where started_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
+    and ($1::timestamptz is null or started_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+  order by started_at desc, id desc
+  limit $3::bigint
 )
 select
   id::text as id,
