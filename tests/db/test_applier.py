@@ -355,8 +355,8 @@ async def test_a_rehearsal_says_what_no_rollback_takes_back(database: Database, 
         assert finished.outcome is Outcome.REHEARSED, finished.reason
         assert finished.state == (
             "It was rolled back: the database is as it was. What no rollback takes back: sequence public.fresh went"
-            " from its start to 1; sequence public.used went from 1 to 2; at most 3 versions of rows, dead until the next"
-            " vacuum."
+            " from its start to 1; sequence public.used went from 1 to 2; at most 3 versions of rows, dead until the"
+            " next vacuum."
         )
         assert state.rows == 3
         last = admin.execute("select last_value from public.used").fetchone()
