@@ -186,3 +186,26 @@ def test_what_can_not_be_said_is_told_and_written_down(derive: Deriver, tmp_path
     assert "#   PATCH.sql:65: create index books_title_key" in text
     assert 'type = "bigint generated always as identity"' in text
     assert 'type = "integer generated always as (1) stored"' in text
+
+
+@pytest.mark.parametrize("route", ["direct"])
+def test_whatever_a_table_can_have_is_found_words_for(
+    derive: Deriver, make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    """Identity, generated and mixed-case columns, partitions, exclusion, procedures, materialized views, odd quotes: derived
+    from nothing, the file takes the patch through the real engine, and a read-only look finds nothing wrong.
+    """
+    folder = copied("odd", tmp_path)
+    ran = derive(folder)
+    assert ran.code == 0, ran
+    assert [line.partition(":")[0] for line in ran.out.splitlines() if line.startswith("!")] == [
+        "! column public.orgs.slug", "! column public.orgs.plan", *["! PATCH.sql"] * 4,
+    ]  # fmt: skip
+    database = make_database("platform")
+    ask(database.dsn, (folder / "BEFORE.sql").read_text(encoding="utf-8"))
+    options = ("--json", "--bundle", str(folder))
+    assert patchdeck("status", *options, dsn=database.dsn).json["verdict"] == "not_applied"
+    applied = patchdeck("apply", "--confirm", database.name, *options, dsn=database.dsn)
+    assert (applied.code, applied.json["verdict"]) == (0, "applied"), applied
+    looked = patchdeck("--read-only", "status", *options, dsn=database.dsn).json
+    assert (looked["verdict"], looked["checks"]["failed"]) == ("applied", 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tui.core.bundle import MANIFEST, Bundle, Manifest, Script
-from tui.core.bundle_check import check
+from tui.core.bundle_check import BEFORE, check
 from tui.core.bundle_derive import derive as derived
 from tui.core.bundle_derive import gaps
 from tui.core.bundle_toml import expected_toml
@@ -26,9 +26,6 @@ from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 
 if TYPE_CHECKING:
     from tui.demo.derive import Tried
-
-BEFORE = "BEFORE.sql"
-"""What was there before the patch, in a bundle that has no demo of its own."""
 
 
 def derive(options: Options, folder: Path, *, output: Path | None, force: bool) -> int:
@@ -108,7 +105,10 @@ def _draft(result: Tried, files: Mapping[str, str], manifest: Manifest) -> _Draf
 
     statements = split(files[manifest.patch])
     expectation = derived(result.before, result.after, statements)
-    unsaid = tuple(f"{manifest.patch}:{gap.line}: {gap.what}" for gap in gaps(statements))
+    unsaid = tuple(
+        f"{manifest.patch}:{gap.line}: {gap.what}" if gap.line else gap.what
+        for gap in gaps(result.before, result.after, statements)
+    )
     text = expected_toml(expectation, _heading(manifest, result.server_version, unsaid))
     proven = read(text, Expectation)
     if not isinstance(proven, Expectation):

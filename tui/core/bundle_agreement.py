@@ -35,6 +35,10 @@ manual, 13.3)."""
 _RUNS_CODE = frozenset(("do", "select", "call", "with"))
 _ROLLED_BACK = frozenset(("drop policy", "drop trigger", "drop view"))
 _CHANGES = re.compile(r"(create|alter|drop|grant|revoke|truncate|insert|update|delete|merge)\b")
+_BORROWING = frozenset(("like", "partition", "inherits"))
+"""Words of a CREATE TABLE that brings columns and indexes that are not written in it."""
+
+_RENAMED = re.compile(r'\brename\s+to\s+("?)(\w+)\1\s*$', re.IGNORECASE)
 _ENABLES = re.compile(r"\benable\s+row\s+level\s+security\b", re.IGNORECASE)
 
 Made = dict[tuple[str, str, str], Statement]
@@ -79,6 +83,8 @@ def read_script(statements: Sequence[Statement]) -> Reading:
             found.words.setdefault(name, set()).update(_all_words(statement.text))
             if _ENABLES.search(statement.text):
                 found.secured.add(name)
+            if statement.kind == "alter table" and (renamed := _RENAMED.search(statement.text)):
+                found.made["table", f"{name.partition('.')[0]}.{renamed[2]}", ""] = statement
             for other in _referenced(statement.text):
                 _lock(found, other, "SHARE ROW EXCLUSIVE", statement)
         if mode := _TAKES.get(statement.kind):
@@ -90,17 +96,20 @@ def agreement_faults(
     manifest: Manifest,
     patch: Sequence[Statement],
     rollback: Sequence[Statement],
+    before: Sequence[Statement],
     expectation: Expectation | None,
     at: TomlPlaces,
 ) -> Iterator[Fault]:
-    """Where scripts, prerequisites and expectation (None: unreadable) differ."""
+    """Where scripts, prerequisites and expectation (None: unreadable) differ; `before` is BEFORE.sql, which may be
+    empty.
+    """
     reading = read_script(patch)
     yield from _locks(manifest, reading, at)
     yield from _policies_alone(manifest, reading)
     if expectation is not None:
         yield from _never_made(manifest, expectation, reading, at)
         yield from _never_promised(manifest, expectation, reading)
-    yield from _left_behind(manifest, reading, rollback)
+    yield from _left_behind(manifest, reading, read_script(before), rollback)
 
 
 def _locks(manifest: Manifest, reading: Reading, at: TomlPlaces) -> Iterator[Fault]:
@@ -111,6 +120,8 @@ def _locks(manifest: Manifest, reading: Reading, at: TomlPlaces) -> Iterator[Fau
         if name in created:
             continue
         known = needed.get(name)
+        if known is None and name.rpartition(".")[2].lower() in reading.code:
+            continue
         if known is None:
             reason = (
                 f"{name} is neither created here nor named in the prerequisites: add it there with "
@@ -151,13 +162,14 @@ def _never_made(manifest: Manifest, expectation: Expectation, reading: Reading, 
             yield lacks(f"table {table.name}", path)
             continue
         words = reading.words.get(table.name, set()) | reading.code
+        borrowed = not words.isdisjoint(_BORROWING)
         for place, column in enumerate(table.columns):
-            # `like other_table` brings columns that are not written here.
-            if (table.origin == "created" or column.added) and not {column.name.lower(), "like"} & words:
+            made = table.origin == "existing" and not column.added
+            if not made and not borrowed and not _all_words(column.name) <= words:
                 yield lacks(f"column {column.name} of {table.name}", f"{path}.columns[{place}]")
         for noun, key, names in _hanging(table):
             for place, name in enumerate(names):
-                if not reading.makes(noun, name, table.name):
+                if not reading.makes(noun, name, table.name) and not (borrowed and noun == "index"):
                     yield lacks(f"{noun} {name} on {table.name}", f"{path}.{key}[{place}]")
     for number, view in enumerate(expectation.views):
         if not reading.makes("view", view.name):
@@ -192,8 +204,10 @@ def _never_promised(manifest: Manifest, expectation: Expectation, reading: Readi
             yield warning(manifest.patch, reason, *place)
 
 
-def _left_behind(manifest: Manifest, reading: Reading, rollback: Sequence[Statement]) -> Iterator[Fault]:
-    """What a rollback should remove and does not, removes and should not, or can not do."""
+def _left_behind(
+    manifest: Manifest, reading: Reading, before: Reading, rollback: Sequence[Statement]
+) -> Iterator[Fault]:
+    """What a rollback should remove and does not, removes and should not, or can not do; `before` was there already."""
     dropped = {
         (statement.kind.removeprefix("drop "), *_names(statement)): statement
         for statement in rollback
@@ -205,7 +219,9 @@ def _left_behind(manifest: Manifest, reading: Reading, rollback: Sequence[Statem
             reason = f"drops {noun} {name}{f' on {on}' if on else ''}, which {manifest.patch} does not make"
             yield warning(manifest.rollback, reason, statement.line, statement.column)
     for (noun, name, on), statement in reading.made.items():
-        if noun in ("policy", "trigger", "view") and (noun, name, on) not in dropped and name.lower() not in code:
+        if statement.kind.partition(" ")[2] not in ("policy", "trigger", "view") or (noun, name, on) in before.made:
+            continue
+        if (noun, name, on) not in dropped and name.rpartition(".")[2].lower() not in code:
             reason = f"{noun} {name} stays after a rollback: {manifest.rollback} does not drop it"
             yield warning(manifest.patch, reason, statement.line, statement.column)
     for statement in rollback:

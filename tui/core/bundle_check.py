@@ -16,6 +16,9 @@ from tui.core.isolation_spec import IsolationSpec, flaws
 from tui.core.statements import Statement, check_script, split
 from tui.core.toml_shape import located, read
 
+BEFORE = "BEFORE.sql"
+"""What was there before the patch, in a bundle that has no demo of its own; no run ever reads it."""
+
 OLDEST, NEWEST = 15, 18
 """The servers that patchdeck is tested on (decision 7)."""
 
@@ -89,7 +92,8 @@ class _Reader:
             self._isolation(manifest.isolation, expectation)
         yield from query_faults(manifest, self._text, self._at)
         if patch and rollback:
-            yield from agreement_faults(manifest, patch, rollback, expectation, self._at)
+            before = split(self._optional(BEFORE))
+            yield from agreement_faults(manifest, patch, rollback, before, expectation, self._at)
 
     def _identity(self, manifest: Manifest) -> Iterator[Fault]:
         if not (len(manifest.version) == 14 and manifest.version.isdigit()):
@@ -114,6 +118,16 @@ class _Reader:
             except BundleError as refused:
                 self._faults.append(error(refused.file, refused.reason, refused.line))
         return self._texts[name]
+
+    def _optional(self, name: str) -> str:
+        """The text of a file that need not be there; "" without one."""
+        try:
+            return self._files[name]
+        except KeyError:
+            return ""
+        except BundleError as refused:
+            self._faults.append(error(refused.file, refused.reason, refused.line))
+            return ""
 
     def _typed(self, name: str, shape: type[T]) -> T | None:
         text = self._text(name)

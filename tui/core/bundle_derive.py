@@ -64,9 +64,9 @@ _TRIGGER = re.compile(
 
 
 class Gap(NamedTuple):
-    """A statement whose effect `expected.toml` has no words for, and why."""
+    """What `expected.toml` has no words for, and why; `line` is the statement's, None where none is to blame alone."""
 
-    line: int
+    line: int | None
     what: str
 
 
@@ -104,8 +104,16 @@ def derive(before: Catalog, after: Catalog, patch: Sequence[Statement]) -> Expec
     )
 
 
-def gaps(patch: Iterable[Statement]) -> Iterator[Gap]:
-    """What `patch` does and an expectation can not say, so that nothing will verify it."""
+def gaps(before: Catalog, after: Catalog, patch: Iterable[Statement]) -> Iterator[Gap]:
+    """What `patch` did to `before` and an expectation can not say, so that nothing will verify it."""
+    for table in after.tables:
+        old = before.table(table.name)
+        known = {column.name: column for column in old.columns} if old else {}
+        for column in table.columns:
+            was = known.get(column.name, column)
+            if (was.not_null, was.default) != (column.not_null, column.default):
+                what = f"column {table.name}.{column.name}: of a column from before only its type is verified"
+                yield Gap(None, f"{what}, not its default and NOT NULL")
     for statement in patch:
         subject = f"{statement.kind} {statement.object}".strip()
         if statement.kind in _ROWS:
@@ -187,7 +195,7 @@ def _columns(old: Table | None, table: Table, said: Iterable[str]) -> Iterator[E
             column, comment=None
         )
         if not old or changed or mentioned:
-            yield _column(column, added=old is not None and changed)
+            yield _column(column, added=old is not None and was is None)
 
 
 def _column(column: Column, *, added: bool) -> ExpectedColumn:

@@ -7,6 +7,7 @@ in a transaction that is rolled back, so nothing is left in a pooled connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,6 +23,8 @@ from tui.core.expectation import (
     ExpectedTrigger,
     ExpectedView,
 )
+
+_QUOTED = re.compile(r'("(?:[^"]|"")*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,14 @@ def trigger_tail(trigger: ExpectedTrigger, relation: str) -> str:
     """A trigger's definition from the timing word on, as pg_get_triggerdef would print it but for expressions."""
     when = f" WHEN ({trigger.when})" if trigger.when else ""
     return (
-        f"{trigger.fires.upper()} ON {relation} FOR EACH {trigger.each.upper()}{when}"
+        f"{_in_capitals(trigger.fires)} ON {relation} FOR EACH {trigger.each.upper()}{when}"
         f" EXECUTE FUNCTION {trigger.function}"
     )
+
+
+def _in_capitals(words: str) -> str:
+    """Key words as the server prints them; a quoted column of UPDATE OF keeps its case."""
+    return "".join(part if at % 2 else part.upper() for at, part in enumerate(_QUOTED.split(words)))
 
 
 def _part(group: tuple[TwinStatement, ...], only: Collection[str]) -> tuple[TwinStatement, ...]:
