@@ -83,6 +83,31 @@ def test_a_closed_one_keeps_the_door_shut_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("grants", "rls", "says"),
+    [
+        ((Grant("anon", "SELECT"),), False, "goes off on app.tenants, and every right of before is back, anon's incl"),
+        ((Grant("public", "SELECT"), Grant("anon", "INSERT")), True, "open again: every right of before is back, anon's"
+         " and PUBLIC's included."),
+        ((Grant("authenticated", "ALL"),), False, "goes off on app.tenants, and every right of before is back; neither "
+         "anon nor PUBLIC gains one."),
+        ((Grant("authenticated", "ALL"),), True, "let in gets in again: every right of before is back; neither anon "
+         "nor PUBLIC gains one, and no row level security goes off."),
+    ],
+)  # fmt: skip
+def test_an_open_one_says_what_it_opens_and_no_more(grants: tuple[Grant, ...], rls: bool, says: str) -> None:
+    told = meaning(worked_out(change_table(LEGACY, "app.tenants", grants=grants, rls=rls)))[-1]
+    assert says in told
+    assert ("The holes" in told) is ("anon's" in says or not rls)
+
+
+def test_a_right_that_anon_has_now_is_not_called_regained() -> None:
+    grants = (Grant("anon", "SELECT"),)
+    live = change_table(mirror(), "app.tenants", grants=grants)
+    told = meaning(worked_out(change_table(LEGACY, "app.tenants", grants=grants, rls=True), live))[-1]
+    assert "neither anon nor PUBLIC gains one" in told
+
+
+@pytest.mark.parametrize(
     ("options", "grants", "told"),
     [
         ((), (Grant("authenticated", "SELECT"),), True),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tui.core.catalog import Catalog
+from tui.core.catalog import Catalog, Function, Table, View
 from tui.core.drift import changes_since
 from tui.core.preflight import PreflightCheck
 from tui.core.restore import Loss, Restorable, Restore
+from tui.core.restore_aim import SHUT_OUT
 from tui.core.surface import Change
 from tui.core.text import one_line
 
@@ -26,9 +27,7 @@ def meaning(restore: Restore) -> tuple[str, ...]:
     if restore.losses:
         said.append(f"{_number(len(restore.losses), 'thing')} can not be put back as it was: the plan lists them.")
     if not restore.closed:
-        off = f"row level security goes off on {', '.join(restore.opened)}, and " if restore.opened else ""
-        said.append(f"The holes from before are open again: {off}every right of before is back, anon's included.")
-        return tuple(said)
+        return (*said, _opened(restore))
     said.append("Row level security stays on where it is on, and neither anon nor PUBLIC gets a right back.")
     if restore.past_policies:
         said.append(
@@ -41,6 +40,26 @@ def meaning(restore: Restore) -> tuple[str, ...]:
             "rows there until a policy lets them."
         )
     return tuple(said)
+
+
+def _opened(restore: Restore) -> str:
+    """What an open restore lets in again; what was shut before the apply, too, is not called a hole."""
+    gaining = {right[0] for right in _held(restore.result) - _held(restore.start)}
+    who = " and ".join(f"{name}'s" for name in ("anon", "PUBLIC") if name.lower() in gaining)
+    rights = "every right of before is back" + (f", {who} included" if who else "; neither anon nor PUBLIC gains one")
+    if restore.opened:
+        rights = f"row level security goes off on {', '.join(restore.opened)}, and {rights}"
+    elif not who:
+        return f"Whom policies and rights of before let in gets in again: {rights}, and no row level security goes off."
+    return f"The holes from before are open again: {rights}."
+
+
+def _held(catalog: Catalog) -> set[tuple[str, str, str, str | None]]:
+    """What anon and PUBLIC may do there: grantee, object, privilege, column."""
+    objects: list[Table | View | Function] = [*catalog.tables, *catalog.views, *catalog.functions]
+    held = {(grant.grantee, one.name, grant.privilege, grant.column) for one in objects for grant in one.grants}
+    held |= {(name, schema.name, "USAGE", None) for schema in catalog.schemas for name in schema.usage}
+    return {right for right in held if right[0] in SHUT_OUT}
 
 
 def restore_preflight(
