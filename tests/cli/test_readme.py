@@ -21,6 +21,9 @@ ELSEWHERE = {
     "python3 -m venv patchdeck-env": "tests/cli/test_wheel.py",
     "patchdeck-env/bin/pip install .": "tests/cli/test_wheel.py",
     "patchdeck demo --serve": "tests/cli/test_demo.py",
+    "patchdeck --record tonight.jsonl": "tests/terminal/test_record.py",
+    "patchdeck replay tonight.jsonl": "tests/terminal/test_record.py",
+    "patchdeck --plain": "tests/cli/test_plain.py",
 }
 
 
