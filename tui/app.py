@@ -314,7 +314,12 @@ class PatchdeckApp(App[None]):
     async def action_quit(self) -> None:
         """Leave, unless something goes on that has to be asked about first: ctrl+q works on every screen."""
         if not any(screen.asks_before_quit() for screen in self._deck_screens()):
-            self.exit()
+            words = ""
+            if self.furnished:
+                from tui.widgets.band import farewell
+
+                words = farewell(self._dashboard.context.band(), self.glyphs)
+            self.exit(message=Segments([Segment(f"patchdeck: {words}"), Segment.line()]) if words else None)
 
     def action_help(self) -> None:
         """Show the keys of the screen beneath."""

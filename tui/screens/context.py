@@ -37,11 +37,13 @@ class Context:
     def age(self) -> int | None:
         """Seconds since the last answer when that is too long ago, or when nothing more is coming; else None."""
         store = self.store
-        if not store.panels_at:
+        lost = not isinstance(store.connection, Connected)
+        # Of a line that was lost before the first tick there is the look alone, and that is as old.
+        at = store.panels_at or (store.look_at if lost else 0.0)
+        if not at:
             return None
-        age = self.monotonic() - store.panels_at
-        late = age > STALE_TICKS * self.refresh + 1
-        return int(age) if late or not isinstance(store.connection, Connected) else None
+        age = self.monotonic() - at
+        return int(age) if lost or age > STALE_TICKS * self.refresh + 1 else None
 
     def look_age(self) -> int | None:
         """Seconds since the last look when looks fail or hang while the panels go on; else None."""

@@ -23,7 +23,7 @@ from tui.screens.isolation import ProofScreen
 from tui.screens.report import ReportScreen
 from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
-from tui.store import ALL_PARTS, Connected, Part
+from tui.store import ALL_PARTS, AuthFailed, Connected, Part, Reconnecting, Stopped
 from tui.theme import Role
 from tui.widgets.band import WIDE, Verdict, headline, migration_lines, narrow_lines, tally
 from tui.widgets.body import TALL, Body
@@ -185,6 +185,10 @@ class Dashboard(TitledScreen):
     def resting_hint(self) -> tuple[str, Role]:
         """Bad news first, then what the verdict means."""
         store, table = self.store, self.body.table
+        if isinstance(store.connection, Reconnecting | AuthFailed | Stopped):
+            # The narrow band has no room for it, and what the verdict means is not known to hold any more.
+            words = f"{one_line(store.connection.reason, 300)}  {one_line(store.connection.hint, 200)}"
+            return (f"{self.glyphs.bad} {words}", "bad")
         if store.notice is not None:
             words = f"{one_line(store.notice.text, 300)}  {one_line(store.notice.hint, 200)}"
             return (f"{self.glyphs.warn} {words}", "warn")

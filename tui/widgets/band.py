@@ -252,6 +252,15 @@ def _memory(band: Band, cells: int, glyphs: Glyphs) -> Spans:
     return keep_whole((((before, "dim"),), ((when, "dim"),), (("what is below is old", "dim"),)), cells)
 
 
+def farewell(band: Band, glyphs: Glyphs) -> str:
+    """One line for the terminal that the dashboard is leaving: what was seen last, and when."""
+    name, word = one_line(band.destination.name, 64), headline(band, glyphs).word
+    if band.look is None:
+        return f"{name}: {word}"
+    known = f"{band.look.verdict.headline}, as of {local(band.look.taken_at):%H:%M:%S}"
+    return f"{name}: {known}" if isinstance(band.connection, Connected) else f"{name}: {word}; last known: {known}"
+
+
 def local(moment: datetime) -> datetime:
     """The moment on the operator's own clock: the one on the wall beside the terminal."""
     return moment.astimezone()
