@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import Ran, patchdeck
+from tests.cli.support import PATCHDECK, Ran, environment, patchdeck
 from tests.support import BUNDLE, ROOT, Database, MakeDatabase, ask
 from tui.commands.session import ask as answer
 from tui.core.bundle import load
 from tui.db.session import Session
 from tui.db.target import resolve
+from tui.demo.processes import process_exists
 from tui.files import Folder
 
 BUNDLES = ROOT / "tests" / "bundles"
@@ -165,6 +168,26 @@ def test_what_the_server_refuses_is_placed(derive: Deriver, tmp_path: Path) -> N
     assert derive(tmp_path / "nowhere").code == 2
 
 
+def test_an_interrupt_ends_the_server_and_writes_nothing(derive: Deriver, tmp_path: Path) -> None:
+    folder = copied("library", tmp_path)
+    (folder / "expected.toml").unlink()
+    patch = folder / "PATCH.sql"
+    patch.write_text(patch.read_text() + "select pg_sleep(60);\n")
+    command = [*PATCHDECK, "bundle", "derive", str(folder)]
+    environ = environment(extra={"PATCHDECK_DEMO_HOME": str(derive.home)})
+    with subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "Running PATCH.sql" not in running.stderr.readline():
+            assert running.poll() is None
+        server = int((derive.home / "bundles" / "data" / "postmaster.pid").read_text().split()[0])
+        assert process_exists(server)
+        running.send_signal(signal.SIGINT)
+        assert "interrupted" in running.stderr.read()
+    assert running.returncode == 130
+    assert not process_exists(server)
+    assert not (folder / "expected.toml").exists()
+
+
 def test_what_can_not_be_said_is_told_and_written_down(derive: Deriver, tmp_path: Path) -> None:
     folder = copied("library", tmp_path)
     patch = folder / "PATCH.sql"
@@ -192,8 +215,9 @@ def test_what_can_not_be_said_is_told_and_written_down(derive: Deriver, tmp_path
 def test_whatever_a_table_can_have_is_found_words_for(
     derive: Deriver, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
-    """Identity, generated and mixed-case columns, partitions, exclusion, procedures, materialized views, odd quotes: derived
-    from nothing, the file takes the patch through the real engine, and a read-only look finds nothing wrong.
+    """Identity, generated and mixed-case columns, partitions, exclusion, procedures, materialized views, odd quotes.
+
+    Derived from nothing, the file takes the patch through the real engine, and a read-only look finds nothing wrong.
     """
     folder = copied("odd", tmp_path)
     ran = derive(folder)
