@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,6 +64,8 @@ class Settings:
     mouse: bool = True
     read_only: bool = False
     theme: ThemeName = DARK
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys that a person chose, by the action's id (tui.keymap)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class PatchdeckApp(App[None]):
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.settings.theme
+        self.set_keymap(dict(self.settings.keys))
         self.asking = self.furnished = False
         """Whether there is a deck to ask, and whether there is a dashboard on it."""
         self._opener = deck if callable(deck) else None
@@ -304,7 +307,7 @@ class PatchdeckApp(App[None]):
     def action_pause(self) -> None:
         """Stop asking, or go on."""
         self._poller.pause(not self.store.paused)
-        self._say("paused: space goes on" if self.store.paused else "going on")
+        self._say(f"paused: {self._key('pause', 'space')} goes on" if self.store.paused else "going on")
 
     def action_window(self) -> None:
         """Let the panels look back further."""
@@ -329,7 +332,7 @@ class PatchdeckApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Ctrl+C does not quit: it is pressed by habit."""
-        self._say("q quits")
+        self._say(f"{self._key('quit', 'q')} quits")
 
     def action_palette(self) -> None:
         """Offer what can be done now."""
@@ -340,6 +343,7 @@ class PatchdeckApp(App[None]):
         if not isinstance(screen, DeckScreen):
             return
         own = [one for one in screen.active_bindings.values() if one.node in (screen, self) and one.binding.tooltip]
+        own.sort(key=lambda one: one.binding.id is None)
         commands = [
             Command(one.binding.action, one.binding.description, one.binding.tooltip, key_word(one.binding.key))
             for one in {one.binding.action: one for one in reversed(own)}.values()
@@ -362,6 +366,12 @@ class PatchdeckApp(App[None]):
     def action_theme(self, name: str) -> None:
         """Other colours, the same meaning."""
         self.theme = name
+
+    def _key(self, action: str, usual: str) -> str:
+        """The key of an action, as it is written on a keyboard."""
+        from tui.screens.base import key_word
+
+        return key_word(self.settings.keys.get(action, usual))
 
     def _prove(self) -> None:
         if not any(worker.group == "prove" and worker.is_running for worker in self.workers):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from tui.app import Clock, PatchdeckApp, Settings, in_terminal
-from tui.core.config import ThemeName
 from tui.core.text import one_line
 from tui.moment import moment_of
 from tui.player import FASTEST, Player
@@ -123,15 +123,18 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def run_replay(recording: Recording, *, speed: float, ascii_only: bool, mouse: bool, theme: ThemeName) -> int:
-    """Show `recording` until it is left, `speed` recorded seconds a second. Returns the exit code, as a dashboard's."""
+def run_replay(recording: Recording, *, speed: float, settings: Settings) -> int:
+    """Show `recording` until it is left, `speed` recorded seconds a second; the pace of `settings` is the recording's.
+
+    Returns the exit code, as a dashboard's.
+    """
     header = recording.header
     pace = Pace(refresh=header.refresh, look_every=header.look_every, window=header.window)
-    settings = Settings(pace=pace, ascii=ascii_only, mouse=mouse, read_only=True, theme=theme)
+    settings = replace(settings, pace=pace, read_only=True)
 
     async def run() -> int:
         app = ReplayApp(recording, Player(recording, time.monotonic, speed), settings)
-        await app.run_async(mouse=mouse)
+        await app.run_async(mouse=settings.mouse)
         return app.return_code or 0
 
     return in_terminal(lambda: asyncio.run(run()))

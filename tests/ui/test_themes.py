@@ -10,7 +10,18 @@ from typing import get_args
 import pytest
 from rich.color import Color, ColorSystem
 
-from tests.ui.support import QUICK, ScriptedDeck, checks, dashboard, look, missing, screen_text, shows, until
+from tests.ui.support import (
+    QUICK,
+    ScriptedDeck,
+    checks,
+    dashboard,
+    look,
+    missing,
+    screen_lines,
+    screen_text,
+    shows,
+    until,
+)
 from tui.app import Settings
 from tui.core.config import ThemeName
 from tui.theme import COLOURS, Colours, Ground, Role, grounds, styles, suited
@@ -149,7 +160,8 @@ async def test_every_theme_says_the_same_words_on_every_screen() -> None:
     for theme in COLOURS:
         async with dashboard(broken(), settings=Settings(pace=QUICK, theme=theme)) as (app, pilot):
             await shows(pilot, "PARTIAL")
-            await shows(pilot, "failed")
+            await shows(pilot, "drift none")
+            await shows(pilot, "37 errors")
             text = screen_text(app)
             await pilot.press("slash", "a")
             await pilot.press("escape", "ctrl+p")
@@ -194,3 +206,14 @@ async def test_ascii_says_everything_without_another_character() -> None:
         ]
         assert all(row.isascii() for row in rows)
         assert any(re.search(r"x\s+agents\s.*3/4", row) for row in rows)
+
+
+async def test_the_palette_begins_with_what_is_called_so() -> None:
+    async with dashboard(broken()) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        await pilot.press("ctrl+p", *"th")
+        await until(pilot, lambda: "Theme light" in next(
+            line for at, line in enumerate(screen_lines(app)) if at > next(
+                number for number, text in enumerate(screen_lines(app)) if "Palette" in text
+            ) + 2
+        ))  # fmt: skip

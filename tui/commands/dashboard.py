@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.commands.secrets import warn_of_secrets
 from tui.config import named, preferences
+from tui.core.config import ThemeName
 from tui.core.deck import Problem
 from tui.exits import Exit, Stop
 from tui.options import Options
@@ -64,12 +65,11 @@ def dashboard(options: Options, record: Path | None = None) -> int:
 def _settings(chosen: NamedTarget | None, options: Options, out: Output) -> Settings:
     from tui.app import Settings
     from tui.pace import Pace
-    from tui.theme import suited
 
     refresh = chosen.settings.refresh if chosen else None
     pace = Pace() if refresh is None else Pace(refresh=refresh)
-    theme = suited(preferences().theme, os.environ)
-    return Settings(pace=pace, ascii=out.ascii, mouse=options.mouse, theme=theme)
+    theme, keys = chosen_looks()
+    return Settings(pace=pace, ascii=out.ascii, mouse=options.mouse, theme=theme, keys=keys)
 
 
 class _Opening:
@@ -119,6 +119,20 @@ class _Opening:
         except BundleError as error:
             self.error = error
             leave()
+
+
+def chosen_looks() -> tuple[ThemeName, Mapping[str, str]]:
+    """The theme to begin with, and the keys that a person chose by the action's id. Raises ConfigError."""
+    wanted = preferences()
+    from tui.theme import suited
+
+    keys: Mapping[str, str] = {}
+    if wanted.keys:
+        # Every screen is loaded to compare keys with: the walkthrough's are many, and most people choose none.
+        from tui.keymap import keymap
+
+        keys = keymap(wanted.keys)
+    return suited(wanted.theme, os.environ), keys
 
 
 def refuse_without_terminal(instead: str) -> None:

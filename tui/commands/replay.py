@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
-from tui.commands.dashboard import refuse_without_terminal
-from tui.config import preferences
+from tui.commands.dashboard import chosen_looks, refuse_without_terminal
 from tui.exits import Exit, Stop
 from tui.options import Options
 from tui.output import Output
@@ -32,9 +30,9 @@ def replay(options: Options, file: Path, *, speed: float | None, plain: bool) ->
         from tui.commands.plain import plain_replay
 
         return plain_replay(recording, out)
-    theme = preferences().theme
+    theme, keys = chosen_looks()
+    from tui.app import Settings
     from tui.replay_app import run_replay
-    from tui.theme import suited
 
-    looks = suited(theme, os.environ)
-    return run_replay(recording, speed=speed or 1.0, ascii_only=out.ascii, mouse=options.mouse, theme=looks)
+    settings = Settings(ascii=out.ascii, mouse=options.mouse, theme=theme, keys=keys)
+    return run_replay(recording, speed=speed or 1.0, settings=settings)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 from textual.message import Message
 
 from tui.core.text import Glyphs, fit
+from tui.screens.actions import HELP, identified
 from tui.screens.opaque import OpaqueScreen
 from tui.store import Part, Store
 from tui.theme import Role
@@ -18,8 +20,6 @@ from tui.widgets.lines import Lines, line
 
 MIN_WIDTH, MIN_HEIGHT = 60, 20
 KEY_WORDS = {
-    "question_mark": "?",
-    "slash": "/",
     "ctrl+p": "^p",
     "escape": "esc",
     "upper_n": "N",
@@ -37,7 +37,10 @@ SAY_SECONDS = 6.0
 
 def key_word(key: str) -> str:
     """A key as it is written on a keyboard."""
-    return KEY_WORDS.get(key, key.replace("ctrl+", "^"))
+    if key in KEY_WORDS:
+        return KEY_WORDS[key]
+    shown = format_key(key)
+    return shown if len(shown) == 1 and shown.isascii() else key.replace("ctrl+", "^")
 
 
 class WalkRequested(Message):
@@ -64,7 +67,7 @@ class DeckScreen(OpaqueScreen):
     """A screen over the store."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "app.help", "Help", tooltip="Every key that works here"),
+        Binding("question_mark", "app.help", "Help", tooltip="Every key that works here", id=HELP),
     ]
     FOOTER_ORDER: ClassVar[Sequence[str]] = ()
     """Actions in the order in which the footer offers them; actions bound with show=False are not offered."""
@@ -72,6 +75,14 @@ class DeckScreen(OpaqueScreen):
 
     SILENT: ClassVar[frozenset[str]] = frozenset()
     """Actions of widgets that the footer of this screen leaves out."""
+    KEYS_STAY: ClassVar[bool] = False
+    """Whether its keys are the same for everybody, whatever a person chose."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let what may have another key be found by its id."""
+        if not cls.KEYS_STAY:
+            cls.BINDINGS = identified(cls.__dict__.get("BINDINGS", ()))
+        super().__init_subclass__(**options)
 
     def __init__(self, store: Store, glyphs: Glyphs) -> None:
         super().__init__()

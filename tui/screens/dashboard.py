@@ -59,10 +59,8 @@ class Dashboard(TitledScreen):
         Binding("a", "walk('apply')", "Apply", tooltip=f"Walk through applying the migration; {WALK_TOOLTIP}"),
         Binding("b", "walk('rollback')", "Roll back", tooltip=f"Walk through rolling it back; {WALK_TOOLTIP}"),
         Binding("v", "app.verify", "Verify", tooltip="Look again now, lint, and try who reaches which rows"),
-        Binding(
-            "i", "isolation", "Isolation", id="isolation", tooltip="Who reaches which rows: tried now, nothing is kept"
-        ),
-        Binding("d", "drift", "Drift", id="drift", tooltip="What has changed since the last recorded run"),
+        Binding("i", "isolation", "Isolation", tooltip="Who reaches which rows: tried now, nothing is kept"),
+        Binding("d", "drift", "Drift", tooltip="What has changed since the last recorded run"),
         Binding("l", "app.locks", "Locks", tooltip=LOCKS_TOOLTIP),
         Binding("h", "history", "History", tooltip=HISTORY_TOOLTIP),
         Binding("o", "report", "Report", tooltip="Open the last run's report, and write it to files of yours"),

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 
 from tui.core.text import Glyphs, fit
+from tui.screens.actions import HELP
 from tui.screens.base import DeckScreen, key_word
 from tui.store import Store
 from tui.widgets.frame import Frame
@@ -22,7 +23,8 @@ WORD_WIDTH = 18
 def help_rows(active: Iterable[ActiveBinding]) -> tuple[tuple[str, str, str], ...]:
     """(keys, word, what it does) per action, in the order of the bindings; bindings without a tooltip are Textual's."""
     rows: dict[str, tuple[list[str], str, str]] = {}
-    for one in active:
+    # A key that can be chosen stands before one that is the same for everybody, as a tab's number is.
+    for one in sorted(active, key=lambda one: one.binding.id is None):
         if not one.binding.tooltip or not one.enabled:
             continue
         keys, _, _ = rows.setdefault(one.binding.action, ([], one.binding.description, one.binding.tooltip))
@@ -37,7 +39,8 @@ class HelpScreen(DeckScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", "Back", tooltip="Close the help"),
-        Binding("question_mark,q", "app.back", "Back", show=False),
+        Binding("question_mark", "app.back", "Back", id=HELP, show=False),
+        Binding("q", "app.back", "Back", show=False),
     ]
     AUTO_FOCUS = "#help-text"
 

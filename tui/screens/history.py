@@ -147,7 +147,7 @@ class HistoryScreen(TitledScreen):
             "run": (one_line(run.action if short else run.name, 40), "strong"),
             "outcome": (one_line(run.outcome, 20), sign[1]),
             "took": (duration(run.seconds), "text"),
-            "patch": (one_line(run.checksum, 8), "dim"),
+            "patch": (one_line(run.checksum[:8], 8), "dim"),
             "by": (_who(run), "text"),
         }
         return tuple(cells[column.title] for column in COLUMNS if column.title not in left_out)

@@ -68,22 +68,14 @@ class Palette(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """List everything."""
         self._table.can_focus = False
-        self._table.set_rows(
-            [
-                Row(
-                    key=command.action,
-                    cells=((command.name, "text"), (command.what, "dim"), (command.key, "live")),
-                    search=f"{command.name} {command.what}".lower(),
-                )
-                for command in self._commands
-            ],
-            empty=self._empty,
-        )
+        self._list("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list down."""
         event.stop()
+        self._list(event.value.strip().lower())
         self._table.narrow(event.value)
+        self._table.action_edge(-1)
 
     def on_input_submitted(self) -> None:
         """Do what is marked."""
@@ -93,6 +85,23 @@ class Palette(ModalScreen[str | None]):
     def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
         """Do what was clicked."""
         self.dismiss(event.key)
+
+    def _list(self, words: str) -> None:
+        """Everything; first what is called so, then what is called something with it, then what does something so."""
+        ranked = sorted(
+            self._commands, key=lambda one: (not one.name.lower().startswith(words), words not in one.name.lower())
+        )
+        self._table.set_rows(
+            [
+                Row(
+                    key=command.action,
+                    cells=((command.name, "text"), (command.what, "dim"), (command.key, "live")),
+                    search=f"{command.name} {command.what}".lower(),
+                )
+                for command in ranked
+            ],
+            empty=self._empty,
+        )
 
     def action_move(self, step: int) -> None:
         """Move the mark while the line keeps the keys."""

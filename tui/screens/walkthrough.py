@@ -92,6 +92,7 @@ class WalkthroughScreen(DeckScreen):
         "copy",
     )
     KEEP: ClassVar[frozenset[str]] = frozenset({"leave", "app.help"})
+    KEYS_STAY = True
     AUTO_FOCUS = "#step-text"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),

@@ -30,6 +30,7 @@ class StatementsScreen(DeckScreen):
         Binding("y", "copy", "Copy", tooltip="Copy the marked statement"),
         Binding("tab,shift+tab", "app.focus_next", "Text", show=False, tooltip="Between the list and the text"),
     ]
+    KEYS_STAY = True
     AUTO_FOCUS = "#statements-table"
 
     def __init__(self, store: Store, glyphs: Glyphs, plan: Plan) -> None:
