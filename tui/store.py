@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 from textual.message import Message
 
 from tui.core.deck import Problem
-from tui.core.drift import Drift
 from tui.core.facts import Runner
 from tui.core.look import Look, Server
 from tui.core.panels import ErrorsPanel, ExecutionsPanel, Panels
-from tui.core.proof import Proof
 
 if TYPE_CHECKING:
+    from tui.core.drift import Drift
     from tui.core.locks import LockPicture
+    from tui.core.proof import Proof
     from tui.moment import Moment
 
 Part = Literal["connection", "look", "executions", "errors", "paused", "notice", "proof", "drift", "locks"]

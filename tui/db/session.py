@@ -1,41 +1,37 @@
-"""One database and one bundle, as screens and commands ask for them: the implementation of `core.deck.Deck`."""
+"""One database and one bundle, as screens and commands ask for them: the implementation of `core.deck.Deck`.
+
+What a dashboard asks all the time is loaded with it; what is asked on demand is loaded by the first demand, so that the
+dashboard is there sooner.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tui.core.bundle import Bundle
-from tui.core.catalog import Catalog
-from tui.core.check import Check, Layer
-from tui.core.deck import Control, Problem
-from tui.core.drift import Drift, changes_since
-from tui.core.isolation import to_checks as isolation_checks
-from tui.core.locks import Ended, Ending, LockPicture
-from tui.core.look import Look, Server
-from tui.core.opened import OpenedError, OpenedExecution
-from tui.core.panels import Panels, Scope, ScopeShare
-from tui.core.plan import Count, Preview, preview, restore_items
-from tui.core.preflight import PreflightCheck, check_preflight
-from tui.core.proof import Proof
-from tui.core.report_ledger import LedgerRow
-from tui.core.run import Event, Plan
-from tui.core.safety import Finding, judge, scope, unproven
-from tui.core.safety import to_checks as safety_checks
-from tui.core.text import visible
+from tui.core.deck import Control
 from tui.db.feeds import Feeds
 from tui.db.glance import Glance
 from tui.db.link import Link
-from tui.db.lint import lint
-from tui.db.locks import LockWatch, look_refused
-from tui.db.matrix import prove
-from tui.db.opening import find_scopes, open_error, open_execution
-from tui.db.pipeline import Command, StatementError
-from tui.db.probe import LOOK_LIMITS, set_local
-from tui.db.restoring import WorkedOut, work_out
 from tui.db.sight import Sight
-from tui.db.target import Target
+
+if TYPE_CHECKING:
+    from tui.core.bundle import Bundle
+    from tui.core.check import Layer
+    from tui.core.drift import Drift
+    from tui.core.locks import Ended, Ending, LockPicture
+    from tui.core.look import Server
+    from tui.core.opened import OpenedError, OpenedExecution
+    from tui.core.panels import Panels, Scope, ScopeShare
+    from tui.core.plan import Preview
+    from tui.core.preflight import PreflightCheck
+    from tui.core.proof import Proof
+    from tui.core.report_ledger import LedgerRow
+    from tui.core.run import Event, Plan
+    from tui.db.locks import LockWatch
+    from tui.db.target import Target
 
 
 class Session(Glance):
@@ -47,18 +43,15 @@ class Session(Glance):
         super().__init__(target, bundle, by_record=by_record)
         self._journals = journals
         self._ticks = Link(target, application="patchdeck panels")
-        self._locks = LockWatch(target, bundle)
+        self._locks: LockWatch | None = None
         self._feeds = Feeds(bundle)
         self._tick_busy = asyncio.Lock()
 
     def address(self) -> PreflightCheck | None:
         """What the address of the target says by itself, None where it is not one of Supabase's."""
-        found, wrong = self._target.supabase, self._target.mistake()
-        if found is None:
-            return None
-        if wrong:
-            return PreflightCheck("address", "warn", f"{found.describe()}: it answers, but {wrong}.")
-        return PreflightCheck("address", "pass", f"{found.describe()}.")
+        from tui.db.planning import address_check
+
+        return address_check(self._target)
 
     async def connect(self) -> Server:
         """Connect where there is no connection, and look. Raises Problem."""
@@ -72,12 +65,17 @@ class Session(Glance):
 
     async def scopes(self, window: int) -> tuple[ScopeShare, ...]:
         """The scopes that the last `window` seconds hold rows of, the busiest first. Raises Problem."""
+        from tui.db.opening import find_scopes
+
         async with self._tick_busy:
             await self._ticks.open()
             return await find_scopes(self._ticks, self._bundle, self._feeds.executions, self._feeds.errors, window)
 
     async def open_execution(self, key: str) -> OpenedExecution:
         """The execution with the id `key` in full, as it is now, in one round trip. Raises Problem."""
+        from tui.core.opened import OpenedExecution
+        from tui.db.opening import open_execution
+
         source = self._feeds.executions
         if source is None:
             return OpenedExecution()
@@ -87,6 +85,9 @@ class Session(Glance):
 
     async def open_error(self, fingerprint: str, window: int, scope: Scope | None) -> OpenedError:
         """The errors of one fingerprint over the last `window` seconds, in one round trip. Raises Problem."""
+        from tui.core.opened import OpenedError
+        from tui.db.opening import open_error
+
         source = self._feeds.errors
         if source is None:
             return OpenedError(window)
@@ -96,26 +97,25 @@ class Session(Glance):
 
     async def preflight(self, plan: Plan) -> tuple[PreflightCheck, ...]:
         """The preflight checks for a plan. Raises Problem."""
+        from tui.db.planning import preflight_of
+
         sight = await self._sight(facts=True)
-        if sight.facts is None:
-            raise AssertionError("a look with facts brings them")
-        checks = check_preflight(sight.facts, plan.bundle, sight.look.server, sight.look.catalog, plan.action)
-        return checks + (await self._worked_out(plan, sight.look)).checks
+        async with self._look_busy:
+            return await preflight_of(self._looks, plan, sight)
 
     async def preview(self, plan: Plan) -> Preview:
         """What the plan would do here, nothing executed: a look and, for apply, the bundle's counts. Raises Problem."""
+        from tui.db.planning import preview_of
+
         look = await self.look()
-        if plan.restores:
-            found = await self._worked_out(plan, look)
-            stop = next((check.meaning for check in found.checks if check.level == "stop"), "")
-            restore = None if stop else found.plan.restore
-            return Preview(restore_items(restore) if restore else (), restore=restore, obstacle=stop)
-        items = preview(plan.statements, plan.bundle.expectation, look.catalog, plan.action)
-        counts = await self._counts(look.catalog) if plan.action == "apply" else ()
-        return Preview(items, counts)
+        async with self._look_busy:
+            return await preview_of(self._looks, plan, look)
 
     async def drift(self) -> Drift | None:
         """What changed since the last recorded run; None where nothing is recorded. Raises Problem."""
+        from tui.core.drift import Drift, changes_since
+        from tui.core.text import visible
+
         look = await self.look()
         async with self._look_busy:
             last = (await self._observer.records(self._looks)).last
@@ -143,35 +143,15 @@ class Session(Glance):
         The matrix works in a transaction that is rolled back. What keeps either from running on a line that stands is
         in the proof, not raised.
         """
+        from tui.db.proving import proof_of
+
         # Whoever asks for a proof is not answered from a record, whatever the glance before it believed.
         self._observer.believe_twins_only()
         look = await self.look()
-        checks: list[Check] = []
-        findings: tuple[Finding, ...] = ()
-        matrix = None
         async with self._look_busy:
-            if "safety" in layers:
-                try:
-                    findings, found = await self._lint()
-                except Problem as problem:
-                    if problem.kind != "query":
-                        raise
-                    found = (unproven(problem.message),)
-                checks += found
-            if "behaviour" in layers:
-                read_only = self._target.read_only
-                matrix = await prove(self._looks, self._bundle, look.catalog, read_only=read_only)
-                checks += isolation_checks(matrix)
-        return Proof(findings, matrix, tuple(checks), look.taken_at)
-
-    async def _lint(self) -> tuple[tuple[Finding, ...], tuple[Check, ...]]:
-        """The findings with the checks they amount to, compared with what was found before the last apply."""
-        safety = self._bundle.manifest.safety
-        rows = await lint(self._looks, safety.request())
-        apply = (await self._observer.records(self._looks)).apply
-        known = apply.findings_before if apply else None
-        findings = judge(rows, safety.mutes, None if known is None else frozenset(known))
-        return findings, safety_checks(findings, scope(rows))
+            return await proof_of(
+                self._looks, self._observer, self._bundle, look, layers, read_only=self._target.read_only
+            )
 
     async def ping(self, times: int = 3) -> list[float]:
         """Seconds of `times` round trips with a trivial statement. Raises Problem."""
@@ -181,45 +161,31 @@ class Session(Glance):
 
     async def locks(self) -> LockPicture:
         """Who holds and who waits for locks on the migration's tables, in one round trip. Raises Problem."""
-        return await self._locks.picture()
+        return await self._watch().picture()
 
     async def end_session(self, pid: int, token: str, how: Ending) -> Ended:
         """Cancel or terminate the session whose transaction `token` names. Raises Problem, also when it may not."""
-        return await self._locks.end(pid, token, how)
+        return await self._watch().end(pid, token, how)
 
     def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         """Run the plan on connections of its own; the last event is always a Finished."""
-        from tui.db import applier  # a glance, the command that must be quick, needs no engine
+        from tui.db import applier
 
         return applier.run(self._target, plan, control, journals=self._journals)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
-        await asyncio.gather(self._looks.close(), self._ticks.close(), self._locks.close())
+        open_lines = (self._looks, self._ticks) if self._locks is None else (self._looks, self._ticks, self._locks)
+        await asyncio.gather(*(line.close() for line in open_lines))
 
-    async def _worked_out(self, plan: Plan, look: Look) -> WorkedOut:
-        async with self._look_busy:
-            return await work_out(self._looks, plan, look)
+    def _watch(self) -> LockWatch:
+        if self._locks is None:
+            from tui.db.locks import LockWatch
+
+            self._locks = LockWatch(self._target, self._bundle)
+        return self._locks
 
     async def _sight(self, *, facts: bool = False) -> Sight:
         sight = await super()._sight(facts=facts)
         self._feeds.choose(sight.look.catalog)
         return sight
-
-    async def _counts(self, live: Catalog) -> tuple[Count, ...]:
-        """The bundle's count queries that this database can answer, in one round trip."""
-        fitting = [count for count in self._bundle.manifest.counts if all(live.has(name) for name in count.requires)]
-        if not fitting:
-            return ()
-        commands = [Command("begin read only"), set_local(LOOK_LIMITS)]
-        commands += [Command(self._bundle.queries[count.file]) for count in fitting]
-        async with self._look_busy:
-            try:
-                replies = await self._looks.batch([*commands, Command("rollback")])
-            except StatementError as error:
-                raise await look_refused(self._looks, error, self._bundle) from None
-        return tuple(
-            Count(visible(count.title), visible(label or ""), int(rows or 0), visible(note or ""))
-            for count, reply in zip(fitting, replies[2:-1], strict=True)
-            for label, rows, note in reply.rows
-        )

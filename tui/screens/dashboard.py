@@ -14,13 +14,6 @@ from tui.core.text import one_line
 from tui.core.verdict import ActionName, allowed_actions
 from tui.screens.base import WalkRequested
 from tui.screens.context import Context
-from tui.screens.detail import DetailScreen
-from tui.screens.drift import DriftScreen
-from tui.screens.error_detail import ErrorDetail
-from tui.screens.execution_detail import ExecutionDetail
-from tui.screens.history import HistoryScreen
-from tui.screens.isolation import ProofScreen
-from tui.screens.report import ReportScreen
 from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, AuthFailed, Connected, Part, Reconnecting, Stopped
@@ -244,18 +237,26 @@ class Dashboard(TitledScreen):
 
     def action_isolation(self) -> None:
         """Prove who reaches which rows, and show it."""
+        from tui.screens.isolation import ProofScreen
+
         self.app.push_screen(ProofScreen(self.context))
 
     def action_drift(self) -> None:
         """Show what has changed since the last recorded run."""
+        from tui.screens.drift import DriftScreen
+
         self.app.push_screen(DriftScreen(self.context))
 
     def action_history(self) -> None:
         """Show the recorded runs."""
+        from tui.screens.history import HistoryScreen
+
         self.app.push_screen(HistoryScreen(self.context))
 
     def action_report(self) -> None:
         """Open the report of the newest recorded run, and write it."""
+        from tui.screens.report import ReportScreen
+
         self.app.push_screen(ReportScreen(self.context, write=True))
 
     def action_sort(self) -> None:
@@ -327,10 +328,16 @@ class Dashboard(TitledScreen):
         """Open the detail of the row."""
         key, body = event.key or "", self.body
         if event.table is body.checklist.table and (summary := body.checklist.summary(key)):
+            from tui.screens.detail import DetailScreen
+
             self.app.push_screen(DetailScreen(self.context, summary))
         elif event.table is body.executions.table and (execution := body.executions.execution(key)):
+            from tui.screens.execution_detail import ExecutionDetail
+
             self.app.push_screen(ExecutionDetail(self.context, execution))
         elif event.table is body.errors.table and (group := body.errors.group(key)):
+            from tui.screens.error_detail import ErrorDetail
+
             self.app.push_screen(ErrorDetail(self.context, group))
 
     def _staleness(self) -> tuple[bool, bool]:

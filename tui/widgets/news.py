@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tui.core.drift import drift_state
-from tui.core.isolation import Matrix
-from tui.core.safety import Finding
 from tui.core.text import age, count
-from tui.store import Proving, Store
-from tui.theme import Role
-from tui.widgets.lines import Groups, Span, Spans
+
+if TYPE_CHECKING:
+    from tui.core.isolation import Matrix
+    from tui.core.safety import Finding
+    from tui.store import Proving, Store
+    from tui.theme import Role
+    from tui.widgets.lines import Groups, Span, Spans
 
 MINUTE = 60.0
 
