@@ -22,6 +22,7 @@ from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
 from tui.core.report import Report
 from tui.core.report_json import as_json, document
+from tui.core.report_ledger import LedgerRow, from_ledger
 from tui.core.report_markdown import markdown
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.statements import split
@@ -157,6 +158,26 @@ def test_a_run_of_somebody_else_is_not_taken_for_this_one() -> None:
     other = report(before=look(None, RECORD), after=look(None, RECORD))
     assert other.record is None
     assert report(end=replace(report().end, ran=False)).record is None
+
+
+@pytest.mark.parametrize(("mode", "restores"), [("", False), ("lock", False), ("restore-closed", True)])
+def test_what_the_ledger_did_not_keep_is_said_and_no_zero(mode: str, restores: bool) -> None:
+    record = replace(RECORD, action="rollback" if mode else "apply", mode=mode)
+    made = from_ledger(bundle(), PLACE, LedgerRow(record, "77", "cd" * 32, Catalog(), Catalog()))
+    found = document(made)
+    gone = {"checks", "verdict", "locks", "readers_blocked_seconds", "round_trips", "attempts", "counts", "rehearsal"}
+    assert set(found["not_recorded"]) == (gone | {"not_restored", "kept_back"} if restores else gone)
+    assert {found[key] for key in found["not_recorded"]} == {None}
+    assert (found["seconds"], found["lock_hold_seconds"], found["statements"]["done"]) == (1.9, 0.6, 2)
+    text = markdown(made)
+    assert "**Not recorded in the database:** the checks, the verdict, which tables were locked, " in text
+    assert "on `bastion`" in text
+    assert ("kept back on purpose" in text) is restores
+    assert not re.search(r"\b0 (of|round|checks)", text)
+
+    whole = report()
+    assert document(whole)["not_recorded"] == []
+    assert "Not recorded" not in markdown(whole)
 
 
 def test_a_rehearsal_says_what_would_be() -> None:

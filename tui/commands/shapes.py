@@ -490,7 +490,9 @@ class Definitions(TypedDict):
 
 
 class Report(TypedDict):
-    """`report --format json`, and the file beside a run."""
+    """`report --format json`, and the file beside a run. `not_recorded`: keys that are null because the database keeps
+    nothing of it; in a file beside a run it is empty.
+    """
 
     action: str
     outcome: RunOutcome
@@ -520,13 +522,14 @@ class Report(TypedDict):
     seconds: float
     lock_hold_seconds: float
     readers_blocked_seconds: float | None
-    locks: list[str]
-    round_trips: int
-    attempts: int
+    locks: list[str] | None
+    round_trips: int | None
+    attempts: int | None
     verdict: State | None
-    checks: ReportChecks
-    counts: list[Count]
+    checks: ReportChecks | None
+    counts: list[Count] | None
     notes: list[str]
+    not_recorded: list[str]
 
 
 class BundleFault(TypedDict):

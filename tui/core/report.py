@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,22 @@ from tui.core.surface import Change
 from tui.core.text import visible
 
 KINDS = ("created", "altered", "dropped", "unchanged")
+
+NOT_KEPT = {
+    "checks": "the checks",
+    "verdict": "the verdict",
+    "locks": "which tables were locked",
+    "readers_blocked_seconds": "how long readers waited",
+    "round_trips": "round trips",
+    "attempts": "attempts",
+    "counts": "rows counted before",
+    "rehearsal": "whether it was rehearsed",
+}
+RESTORE_NOT_KEPT = {
+    "not_restored": "what could not be put back",
+    "kept_back": "what was kept back on purpose",
+}
+"""What the ledger's row does not hold, by the report's JSON keys, in words; the second of a run that restores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,13 @@ class Report:
         """What the run changed for good, or in a rehearsal would change; what was rolled back changed nothing."""
         undone = self.end.outcome in (Outcome.ROLLED_BACK, Outcome.REFUSED)
         return () if undone else self.run.changes
+
+    @property
+    def not_kept(self) -> Mapping[str, str]:
+        """What this report can not say because the ledger did not keep it: JSON keys, and in words."""
+        if self.ledger is None:
+            return {}
+        return NOT_KEPT if self.ledger.mode not in ("restore", "restore-closed") else NOT_KEPT | RESTORE_NOT_KEPT
 
     @property
     def action(self) -> str:

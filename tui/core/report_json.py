@@ -18,7 +18,10 @@ TEXT_LIMIT = 100_000
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report with the keys of `apply --json` (design: cli) and more; texts are cleaned, times RFC 3339."""
+    """The report with the keys of `apply --json` (design: cli) and more; texts are cleaned, times RFC 3339.
+
+    What the ledger did not keep is null, and its keys are in `not_recorded`.
+    """
     plan, place, run, end, server = report.plan, report.destination, report.run, report.end, report.server
     raw = {
         "action": report.action,
@@ -71,7 +74,9 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "notes": list(plan.bundle.manifest.notes),
     }
-    return {key: clean(value, TEXT_LIMIT) for key, value in raw.items()}
+    unknown = report.not_kept
+    known = {key: None if key in unknown else clean(value, TEXT_LIMIT) for key, value in raw.items()}
+    return {**known, "not_recorded": list(unknown)}
 
 
 def as_json(report: Report) -> str:

@@ -33,7 +33,7 @@ class LedgerRow:
 
 
 def from_ledger(bundle: Bundle, destination: Destination, row: LedgerRow) -> Report:
-    """The report of the run in `row`. What the ledger does not keep (round trips, attempts, which locks) is left out.
+    """The report of the run in `row`. What the ledger does not keep is in its `not_kept`.
 
     Version and checksum are the run's; what is left to do and the way back are read from the `bundle` at hand, and the
     report says so where that is no longer the one that ran. Times are UTC.

@@ -30,6 +30,7 @@ def markdown(report: Report) -> str:
     lines += [cell(end.reason), "", f"**State of the database:** {cell(end.state)}", ""]
     lines += [f"**Next:** {cell(end.next_step)}", ""] if end.next_step else []
     lines += _facts(report)
+    lines += _not_kept(report)
     lines += _failure(report)
     lines += _changes(report)
     lines += _not_restored(report)
@@ -67,6 +68,15 @@ def _facts(report: Report) -> list[str]:
         rows.append(("attempts", waited))
     rows += [("rehearsal", report.rehearsal)] if report.rehearsal else []
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
+
+
+def _not_kept(report: Report) -> list[str]:
+    if not report.not_kept:
+        return []
+    *first, last = report.not_kept.values()
+    where = code(report.plan.client_host) if report.plan.client_host else "the machine it ran on"
+    written = f"The report written when it ran, on {where}, says it."
+    return [f"**Not recorded in the database:** {', '.join(first)} and {last}. {written}", ""]
 
 
 def _round_trips(end: Finished) -> str:
