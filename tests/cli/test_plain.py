@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 
 from tests.cli.support import PATCHDECK, environment, patchdeck
 from tests.support import DEMO, ROOT, MakeDatabase, wait_for
+from tests.ui.recorded import record, story
 from tests.ui.support import (
     APPLIED_RUN,
     BUNDLE,
@@ -197,10 +199,7 @@ direct = pytest.mark.parametrize("route", ["direct"])
 
 @pg18
 @direct
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_tells_a_real_database_until_it_is_told_to_stop(
-    make_database: MakeDatabase, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_it_tells_a_real_database_until_it_is_told_to_stop(make_database: MakeDatabase, tmp_path: Path) -> None:
     database = make_database("applied")
     # A colour that somebody forces on every program is not for lines that are read out.
     env = environment(database.dsn, {"TERM": "dumb", "FORCE_COLOR": "1"})
@@ -211,12 +210,11 @@ def test_it_tells_a_real_database_until_it_is_told_to_stop(
         )
         try:
             wait_for(lambda: "APPLIED" in told.read_text(encoding="utf-8"), 30)
-            if number is signal.SIGTERM:  # the other way to stop needs no second change
-                with psycopg.connect(database.direct_dsn) as connection:
-                    connection.execute((DEMO / "broken.sql").read_bytes())
-                wait_for(lambda: "does not hold: policy" in told.read_text(encoding="utf-8"), 30)
+            with psycopg.connect(database.direct_dsn) as connection:
+                connection.execute((DEMO / "broken.sql").read_bytes())
+            wait_for(lambda: "does not hold: policy" in told.read_text(encoding="utf-8"), 30)
             began = time.monotonic()
-            running.send_signal(number)
+            running.send_signal(signal.SIGTERM)
             _, err = running.communicate(timeout=20)
         finally:
             running.kill()
@@ -227,6 +225,38 @@ def test_it_tells_a_real_database_until_it_is_told_to_stop(
     assert b"\x1b" not in text and b"\r" not in text
     assert all(re.match(r"\d\d:\d\d:\d\d \S", line) for line in text.decode().splitlines())
     assert "connected: PostgreSQL 18" in text.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_a_server_takes_the_connection_and_says_nothing(number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dsn = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        running = subprocess.Popen(
+            [*PATCHDECK, "--plain"], cwd=ROOT, env=environment(dsn), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        try:
+            silent.settimeout(20)
+            line, _ = silent.accept()
+            running.send_signal(number)
+            out, _ = running.communicate(timeout=20)
+            line.close()
+        finally:
+            running.kill()
+            running.wait()
+    assert (running.returncode, b"nobody@127.0.0.1" in out) == (0, True)
+
+
+def test_a_recording_that_somebody_made_up_writes_no_control_character(tmp_path: Path) -> None:
+    path = record(tmp_path / "evil.jsonl", story()[:3])
+    evil = "\\u001b]52;c;aGk=\\u0007\\u202e"
+    text = path.read_text(encoding="utf-8")
+    for name in ("headline", "sentence", "name", "title", "version", "message"):
+        text = text.replace(f'"{name}":"', f'"{name}":"{evil}')
+    path.write_text(text, encoding="utf-8")
+    ran = patchdeck("replay", str(path), "--plain")
+    assert ran.code == 0
+    assert "connected" in ran.out and "aGk" in ran.out
+    assert not set(ran.out) & (set(map(chr, range(32))) - {"\n"} | {"\u202e"})
 
 
 @pg18

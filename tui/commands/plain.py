@@ -17,6 +17,7 @@ from tui.commands.session import open_session
 from tui.commands.telling import Teller
 from tui.config import named
 from tui.core.deck import Problem
+from tui.core.text import strip_controls
 from tui.exits import Exit
 from tui.moment import Moment, moment_of
 from tui.options import Options
@@ -81,7 +82,8 @@ class _Lines:
             if at.date() != self._day:
                 self._day = at.date()
                 self._out.text(f"{at:%H:%M:%S} {at:%A, %Y-%m-%d, UTC%z}")
-            self._out.text(f"{at:%H:%M:%S} {text}")
+            # The last door: a recording is a file that anybody may have written.
+            self._out.text(f"{at:%H:%M:%S} {strip_controls(text)}")
 
 
 async def _live(session: Session, pace: Pace, out: Output, recorder: Recorder | None) -> None:

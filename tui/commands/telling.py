@@ -89,9 +89,8 @@ class Teller:
     def _look(self, before: Look | None, after: Look) -> Iterator[str]:
         if before is None or before.verdict != after.verdict:
             verdict = after.verdict
-            yield (
-                f"{verdict.headline}, {_title(self._bundle)}: {words.counted(verdict)}. {plain(verdict.sentence, 500)}"
-            )
+            said = f"{words.counted(verdict)}. {plain(verdict.sentence, 500)}"
+            yield f"{plain(verdict.headline, 80)}, {_title(self._bundle)}: {said}"
         if before is None or before.runs[:1] != after.runs[:1]:
             run = after.last_run
             took = f", {plain(run.outcome)}, took {duration(run.seconds)}" if run else ""
