@@ -64,13 +64,13 @@ class Cost:
 async def explained(link: Link, commands: Iterable[Command]) -> dict[str, Cost]:
     """The least cost of each statement that reads, by its first line: what others do here only adds to it."""
     found: dict[str, list[Cost]] = {}
-    reading = [one for one in commands if not one.sql.startswith(("begin", "rollback", "select set_config"))]
+    begin, limits, *reading, rollback = commands
     for _ in range(REPEAT):
         asked = [
             Command(f"explain (analyze, buffers, timing off, format json) {one.sql}", one.parameters) for one in reading
         ]
-        replies = await link.batch([Command("begin read only"), *asked, Command("rollback")], silence=60.0)
-        for command, reply in zip(reading, replies[1:-1], strict=True):
+        replies = await link.batch([begin, limits, *asked, rollback], silence=60.0)
+        for command, reply in zip(reading, replies[2:-1], strict=True):
             (plan,) = json.loads(reply.value)
             blocks = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
             name = command.sql.splitlines()[0].removeprefix("-- ")[:60]
