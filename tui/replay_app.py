@@ -75,7 +75,7 @@ class ReplayApp(PatchdeckApp):
             self.player.pause(False)
         else:
             self.player.pause(self.player.going)
-        self._say("going on" if self.player.going else "paused: space goes on")
+        self._say("going on" if self.player.going else f"paused: {self._key('pause', 'space')} goes on")
         self._tick()
 
     def action_skip(self, seconds: float) -> None:
@@ -99,6 +99,10 @@ class ReplayApp(PatchdeckApp):
         self.player.run_at(min(max(self.player.speed * factor, SLOWEST), FASTEST))
         self._tick()
 
+    async def action_quit(self) -> None:
+        """Leave; what was seen last is no news."""
+        self.exit()
+
     def action_verify(self) -> None:
         """Off."""
         self._say(REPLAYED)
@@ -111,8 +115,8 @@ class ReplayApp(PatchdeckApp):
     def _tick(self) -> None:
         super()._tick()
         if self.player.at_end and not self._was_at_end:
-            flaw = self.player.recording.flaw
-            self._say(f"the recording ends here{f': {one_line(flaw, 200)}' if flaw else ''}; space begins again")
+            flaw, again = self.player.recording.flaw, self._key("pause", "space")
+            self._say(f"the recording ends here{f': {one_line(flaw, 200)}' if flaw else ''}; {again} begins again")
         self._was_at_end = self.player.at_end
 
 

@@ -25,8 +25,8 @@ from tui.core.deck import Problem
 from tui.core.locks import LockPicture, LockSession
 from tui.core.run import Finished, Outcome, Plan
 from tui.moment import NAMES, Moment, moment_of
+from tui.pace import Pace
 from tui.player import Player
-from tui.poller import Pace
 from tui.prover import BEYOND_STRUCTURE
 from tui.recorder import Recorder
 from tui.replay import STEP, Recording, RecordingError, read_recording
