@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 from tui.app import Clock, PatchdeckApp, Settings, in_terminal
 from tui.core.text import one_line
 from tui.moment import moment_of
+from tui.pace import Pace
 from tui.player import FASTEST, Player
-from tui.poller import Pace
 from tui.replay import Recording
 from tui.replay_deck import REPLAYED, ReplayDeck
 from tui.screens.base import WalkRequested

@@ -22,7 +22,8 @@ from tui.exits import Exit
 from tui.moment import Moment, moment_of
 from tui.options import Options
 from tui.output import Output
-from tui.poller import Pace, Poller
+from tui.pace import Pace
+from tui.poller import Poller
 from tui.store import STALE_TICKS, AuthFailed, Stopped, Store
 
 if TYPE_CHECKING:

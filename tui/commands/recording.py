@@ -14,7 +14,7 @@ from tui.exits import Exit, Stop
 from tui.output import CAREFUL, Output, plain
 
 if TYPE_CHECKING:
-    from tui.poller import Pace
+    from tui.pace import Pace
     from tui.recorder import Recorder
 
 
