@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.support import patchdeck
 from tests.cli.test_schema import flaws
-from tests.support import ROOT
+from tests.support import BUNDLE, ROOT
 from tui.commands.shapes import schema
 
 LIBRARY = ROOT / "tests" / "bundles" / "library"
@@ -23,12 +23,12 @@ def library(tmp_path: Path) -> Path:
 def test_a_good_bundle_is_told_so_and_a_warning_fails_nothing(library: Path) -> None:
     good = patchdeck("bundle", "check", str(library))
     assert (good.code, good.err) == (0, "")
-    assert "library 20260101000000: no errors, no warnings" in good.out
+    assert "library 20260101000000: 0 errors, 0 warnings" in good.out
     assert "23 statements" in good.out
     patch = library / "PATCH.sql"
     patch.write_text(patch.read_text() + "create policy more on public.books for select using (true);\n")
     warned = patchdeck("bundle", "check", str(library))
-    assert (warned.code, "no errors, 2 warnings" in warned.out) == (0, True)
+    assert (warned.code, "0 errors, 2 warnings" in warned.out) == (0, True)
     assert f"{patch}:65:1: policy more on public.books is not in expected.toml" in warned.out
 
 
@@ -58,6 +58,19 @@ def test_the_document_is_what_its_schema_says(library: Path) -> None:
     assert flaws(bad.json, whole, whole) == []
     assert (bad.json["usable"], bad.json["bundle"], bad.json["holds"], bad.json["errors"]) == (False, None, None, 1)
     assert bad.json["faults"][0]["file"] == "ROLLBACK.sql"
+
+
+def test_a_demo_that_can_not_be_opened_is_a_warning(tmp_path: Path) -> None:
+    folder = tmp_path / "sql"
+    shutil.copytree(BUNDLE, folder)
+    assert "0 errors, 0 warnings" in patchdeck("bundle", "check", str(folder)).out
+    (folder / "demo" / "rows.sql").unlink()
+    gone = patchdeck("bundle", "check", str(folder))
+    assert (gone.code, "demo.toml: names rows.sql, which is not there" in gone.out) == (0, True)
+    demo = folder / "demo" / "demo.toml"
+    demo.write_text(demo.read_text().replace("fresh = true", "frsh = true"))
+    line = next(number for number, text in enumerate(demo.read_text().splitlines(), 1) if "frsh" in text)
+    assert f"{demo}:{line}: unknown field `frsh`" in patchdeck("bundle", "check", str(folder)).out
 
 
 def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def drafted(request: pytest.FixtureRequest, derive: Deriver, tmp_path_factory: p
     ran = derive(folder, "--force")
     assert ran.code == 0, ran
     functions = len(load(Folder(folder)).expectation.functions)
-    assert ran.out.splitlines()[-2].endswith(f"{functions} functions")
+    assert f", {functions} function" in ran.out.splitlines()[-2]
     return folder
 
 

@@ -108,6 +108,10 @@ WARNINGS = {
                                      "rls =", "they do nothing"),
     "a role nobody looks at": (EXPECTED, 'authenticated = ["SELECT"]', 'reporting = ["SELECT"]', EXPECTED,
                                "reporting", "rights of reporting are not looked at"),
+    "a constraint that is never made": (EXPECTED, '"loans_reader_fkey"', '"reader_known"', EXPECTED, "reader_known",
+                                        "constraint reader_known of public.loans is expected"),
+    "a role with a slip": (EXPECTED, 'command = "insert"', 'command = "insert", roles = ["authentcated"]', EXPECTED,
+                           "authentcated", "is for authentcated, a role that the prerequisites do not name"),
     "a version that is no time": (MANIFEST, "20260101000000", "1.0", MANIFEST, "version", "YYYYMMDDhhmmss"),
     "a server nobody tested": (MANIFEST, "version = 15", "version = 12", MANIFEST, "min_server", "PostgreSQL 15 to 18"),
 }  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tui.commands import shapes
+from tui.core.aftermath import counted
 from tui.core.bundle_check import Checkup
 from tui.core.bundle_check import check as examine
-from tui.core.bundle_faults import Fault
+from tui.core.bundle_faults import Fault, warning
+from tui.core.toml_shape import read
 from tui.exits import Exit, Stop
 from tui.files import Folder
 from tui.options import Options
@@ -19,12 +23,32 @@ def check(options: Options, folder: Path, *, as_json: bool) -> int:
     if not folder.is_dir():
         raise Stop(Exit.USAGE, f"{folder} is not a folder", "patchdeck bundle new makes one to begin with")
     out = Output(ascii_only=options.ascii)
-    found = examine(Folder(folder))
+    files = Folder(folder)
+    found = examine(files)
+    found = replace(found, faults=(*found.faults, *_demo_faults(files)))
     if as_json:
         out.json(document(folder, found))
     else:
         _say(out, folder, found)
     return Exit.HEALTHY if found.bundle is not None else Exit.USAGE
+
+
+def _demo_faults(files: Mapping[str, str]) -> Iterator[Fault]:
+    """What keeps the bundle's own demo, where it has one, from being opened. A run does not need it."""
+    from tui.demo.manifest import MANIFEST, Manifest, named_files
+
+    name = f"demo/{MANIFEST}"
+    try:
+        manifest = read(files[name], Manifest)
+    except KeyError:
+        return
+    if isinstance(manifest, Manifest):
+        for file in named_files(manifest):
+            if f"demo/{file}" not in files:
+                yield warning(name, f"names {file}, which is not there: the demo can not be opened")
+    else:
+        for flaw in manifest:
+            yield warning(name, f"{flaw.reason}: the demo can not be opened", flaw.line)
 
 
 def document(folder: Path, found: Checkup) -> shapes.BundleCheck:
@@ -78,14 +102,17 @@ def _say(out: Output, folder: Path, found: Checkup) -> None:
     if found.bundle is None or held is None:
         out.line((f"{out.marks.bad} not usable", BAD), f": {_counted(found)}")
         return
-    parts = [
-        f"{held['statements']} statements, {held['rollback_statements']} to roll back",
-        f"{held['tables']} tables, {held['policies']} policies, {held['indexes']} indexes",
-        f"{held['triggers']} triggers, {held['functions']} functions, {held['views']} views",
-        f"{held['panels']} panels",
-    ]
+    made = [
+        counted(number, kind)
+        for number, kind in (
+            (held["tables"], "table"), (held["policies"], "policy"), (held["indexes"], "index"),
+            (held["triggers"], "trigger"), (held["functions"], "function"), (held["views"], "view"),
+        )
+        if number
+    ]  # fmt: skip
+    run = f"{counted(held['statements'], 'statement')}, {held['rollback_statements']} to roll back"
     out.line((f"{out.marks.ok} {plain(found.bundle.name)}", GOOD), f" {plain(found.bundle.version)}: {_counted(found)}")
-    out.line(f"  {'; '.join(parts)}")
+    out.line(f"  {'; '.join((run, ', '.join(made), counted(held['panels'], 'panel')))}")
     if not held["personas"]:
         out.line("  no isolation.toml: who reaches which rows can not be tried, so behaviour stays not proven")
 
@@ -97,7 +124,4 @@ def _place(folder: Path, fault: Fault) -> str:
 
 
 def _counted(found: Checkup) -> str:
-    def many(number: int, word: str) -> str:
-        return f"{number or 'no'} {word}{'' if number == 1 else 's'}"
-
-    return f"{many(found.errors, 'error')}, {many(found.warnings, 'warning')}"
+    return f"{counted(found.errors, 'error')}, {counted(found.warnings, 'warning')}"

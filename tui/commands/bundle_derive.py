@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tui.core.aftermath import counted
 from tui.core.bundle import MANIFEST, Bundle, Manifest, Script
 from tui.core.bundle_check import BEFORE, check
 from tui.core.bundle_derive import derive as derived
@@ -136,7 +137,8 @@ def _heading(manifest: Manifest, server: str, unsaid: tuple[str, ...]) -> Iterat
 def _say(out: Output, target: Path, manifest: Manifest, draft: _Draft) -> None:
     expectation = draft.expectation
     policies = sum(len(table.policies) for table in expectation.tables)
-    what = f"{len(expectation.tables)} tables, {policies} policies, {len(expectation.functions)} functions"
+    tables, functions = counted(len(expectation.tables), "table"), counted(len(expectation.functions), "function")
+    what = f"{tables}, {counted(policies, 'policy')}, {functions}"
     for gap in draft.unsaid:
         out.line((f"{out.marks.warn} ", CAREFUL), plain(gap))
     for check_ in draft.failed:

@@ -167,6 +167,11 @@ def _never_made(manifest: Manifest, expectation: Expectation, reading: Reading, 
             made = table.origin == "existing" and not column.added
             if not made and not borrowed and not _all_words(column.name) <= words:
                 yield lacks(f"column {column.name} of {table.name}", f"{path}.columns[{place}]")
+        for place, constraint in enumerate(table.constraints):
+            # One without a name of its own is called after its table.
+            after_table = constraint.name.startswith(f"{table.name.partition('.')[2]}_")
+            if not after_table and not borrowed and not _all_words(constraint.name) <= words:
+                yield lacks(f"constraint {constraint.name} of {table.name}", f"{path}.constraints[{place}]")
         for noun, key, names in _hanging(table):
             for place, name in enumerate(names):
                 if not reading.makes(noun, name, table.name) and not (borrowed and noun == "index"):

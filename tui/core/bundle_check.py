@@ -87,7 +87,7 @@ class _Reader:
         patch, rollback = self._script(manifest.patch), self._script(manifest.rollback)
         expectation = self._typed(manifest.expected, Expectation)
         if expectation is not None:
-            yield from expectation_faults(expectation, manifest.expected, self._at)
+            yield from expectation_faults(expectation, manifest.prerequisites, manifest.expected, self._at)
         if manifest.isolation:
             self._isolation(manifest.isolation, expectation)
         yield from query_faults(manifest, self._text, self._at)

@@ -20,8 +20,8 @@ _EVENT = r"(insert|delete|truncate|update( of .+)?)"
 _FIRES = re.compile(rf"(before|after|instead of) {_EVENT}( or {_EVENT})*", re.IGNORECASE)
 
 
-def expectation_faults(expectation: Expectation, file: str, at: TomlPlaces) -> Iterator[Fault]:
-    """What in `file` can not hold, or is not looked at, on any database."""
+def expectation_faults(expectation: Expectation, needed: Prerequisites, file: str, at: TomlPlaces) -> Iterator[Fault]:
+    """What in `file` can not hold, or is not looked at, on any database that has what is `needed`."""
     lists: dict[str, list[str]] = {
         "tables": [table.name for table in expectation.tables],
         "views": [view.name for view in expectation.views],
@@ -42,6 +42,10 @@ def expectation_faults(expectation: Expectation, file: str, at: TomlPlaces) -> I
         yield warning(file, reason)
     for number, table in enumerate(expectation.tables):
         yield from _table(table, f"$.tables[{number}]", file, at)
+        for place, policy in enumerate(table.policies):
+            for role in sorted({*policy.roles} - {*WATCHED_ROLES, *needed.roles}):
+                reason = f"policy {policy.name} is for {role}, a role that the prerequisites do not name"
+                yield warning(file, reason, at.line(file, f"$.tables[{number}].policies[{place}]"))
     for number, view in enumerate(expectation.views):
         for role, privileges in view.grants.items():
             line = at.line(file, f"$.views[{number}].grants.{role}")

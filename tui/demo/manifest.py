@@ -109,7 +109,7 @@ def load_manifest(folder: Path) -> Manifest:
         raise DemoError(f"{path}: not found; this bundle has no demo") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise DemoError(f"{path}: {error}") from None
-    missing = [file for file in _files(manifest) if not (folder / file).is_file()]
+    missing = [file for file in named_files(manifest) if not (folder / file).is_file()]
     if missing:
         raise DemoError(f"{path}: names {missing[0]}, which is not in {folder}")
     for state in manifest.states:
@@ -117,8 +117,9 @@ def load_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _files(manifest: Manifest) -> list[str]:
-    files = [manifest.roles]  # not the patch: most states do without it
+def named_files(manifest: Manifest) -> list[str]:
+    """The files that it names, relative to its folder; not the patch: most states do without it."""
+    files = [manifest.roles]
     for state in manifest.states:
         files += [*state.superuser, *state.owner]
     if manifest.traffic:
