@@ -87,6 +87,7 @@ class Poller:
                 async with asyncio.TaskGroup() as questions:
                     questions.create_task(self._looks())
                     questions.create_task(self._ticks())
+                    questions.create_task(self._hears())
             except* Problem as lost:
                 problem = _first(lost)
                 self._store.failed(problem, self._monotonic(), self._jitter())
@@ -118,6 +119,12 @@ class Poller:
             # The interval begins with the answer: after a tick that took longer than it there is no queue to work off.
             await _wait(self._tick_due, self._pace.refresh)
             await self._going.wait()
+
+    async def _hears(self) -> None:
+        """Raise Problem as soon as the other end closes a line, whenever the next question is due; not while paused."""
+        problem = await self._deck.hung_up()
+        await self._going.wait()
+        raise problem
 
     async def _ask(self, question: Question, answer: Callable[[], Awaitable[None]]) -> None:
         """Ask; what failed on a line that stands is told until it succeeds. Raises Problem on a lost line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 
@@ -111,6 +112,11 @@ class ReplayDeck:
     async def run(self, plan: Plan, control: Control) -> AsyncIterator[Event]:
         """Refused: its only event is the end."""
         yield Finished(Outcome.REFUSED, REPLAYED, "The database was not asked.", "", 0.0, 0.0, 0, None, ran=False)
+
+    async def hung_up(self) -> Problem:
+        """Never: there is no line."""
+        never: asyncio.Future[Problem] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -333,7 +333,7 @@ class ScriptedDeck:
     """Answers from `look_now` and `panels_now`, which a test changes as it likes; `fail` holds Problems to raise.
 
     `asked` counts the questions, `hold` keeps every answer back until it is set, `hold_looks` those of looks, `events`
-    is what a run yields.
+    is what a run yields; `hangs_up`, when set, ends the line without a question.
     """
 
     def __init__(self, *, destination: Destination = HERE, bundle: Bundle = BUNDLE) -> None:
@@ -362,6 +362,7 @@ class ScriptedDeck:
         self.ended: list[tuple[int, str, Ending]] = []
         self.end_now: Ended = "ended"
         self.closed = False
+        self.hangs_up = asyncio.Event()
         self._server: Server | None = None
 
     @property
@@ -440,6 +441,11 @@ class ScriptedDeck:
         await self._question("run")
         for event in self.events:
             yield event
+
+    async def hung_up(self) -> Problem:
+        await self.hangs_up.wait()
+        self.hangs_up.clear()
+        return Problem("lost", "server closed the connection unexpectedly")
 
     async def close(self) -> None:
         self.closed = True

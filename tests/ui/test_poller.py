@@ -123,6 +123,22 @@ async def test_data_is_back_soon_after_a_short_outage() -> None:
         assert monotonic() - began < 1.5
 
 
+async def test_a_line_that_is_closed_is_noticed_before_the_next_question() -> None:
+    deck = ScriptedDeck()
+    async with polling(deck, Pace(refresh=60, look_every=60)) as (poller, store):
+        await until(lambda: store.executions is not None)
+        asked = dict(deck.asked)
+        deck.hangs_up.set()
+        await until(lambda: isinstance(store.connection, Reconnecting))
+        await until(lambda: deck.asked["look"] > asked["look"] and isinstance(store.connection, Connected))
+        poller.pause(True)
+        deck.hangs_up.set()
+        await until(lambda: not deck.hangs_up.is_set())
+        assert isinstance(store.connection, Connected), "a pause keeps what is shown"
+        poller.pause(False)
+        await until(lambda: isinstance(store.connection, Reconnecting))
+
+
 @pytest.mark.parametrize("question", ["look", "tick"])
 async def test_trouble_with_one_question_is_told_until_that_one_succeeds(question: str) -> None:
     deck = ScriptedDeck()

@@ -164,6 +164,10 @@ class Deck(Aim, Protocol):
         """Run the plan on a connection of its own. Never raises Problem: the end is always a Finished event."""
         ...
 
+    async def hung_up(self) -> Problem:
+        """Wait until the other end closes a connection that nobody is asking on; returns what it said."""
+        ...
+
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
         ...

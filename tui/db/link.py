@@ -65,6 +65,8 @@ class Link:
         self._connection: psycopg.AsyncConnection | None = None
         self._busy = asyncio.Lock()
         self._again = False
+        self._ended = asyncio.Event()
+        self._last_words = ""
         self.round_trips = 0
         """Batches that waited for the server since this object was made; the handshake is not counted."""
         self.handshake = 0.0
@@ -127,6 +129,8 @@ class Link:
         except OSError as error:
             raise self._unconnected(error.strerror or "the network is unreachable") from None
         self.handshake = monotonic() - began
+        self._ended.clear()
+        self._last_words = ""
         return connection
 
     def _unconnected(self, message: str) -> Problem:
@@ -149,10 +153,14 @@ class Link:
                 raise LineLost(0, "the connection is closed")
             self.round_trips += 1
             first = True
-            async for reply in pipe(connection.pgconn, commands, silence=silence):
-                if first:
-                    self.rtt, first = reply.seconds, False
-                yield reply
+            self._listen(connection, False)
+            try:
+                async for reply in pipe(connection.pgconn, commands, silence=silence):
+                    if first:
+                        self.rtt, first = reply.seconds, False
+                    yield reply
+            finally:
+                self._listen(connection, True)
 
     async def run(self, sql: str, *parameters: str | None, silence: float = LOOK_SILENCE) -> Reply:
         """One statement in a batch of its own. Raises StatementError or Problem."""
@@ -172,11 +180,45 @@ class Link:
             with suppress(OSError), socket(fileno=os.dup(self._connection.pgconn.socket)) as line:
                 line.shutdown(SHUT_RDWR)
 
+    async def hung_up(self) -> Problem:
+        """Wait until the other end closes the line while nothing is asked on it; returns what it said.
+
+        Without that a server that went away would be noticed with the next question only.
+        """
+        if not self.is_open:
+            self._ended.clear()
+        await self._ended.wait()
+        return _problem(self._last_words, lost=True)
+
+    def _listen(self, connection: psycopg.AsyncConnection, idle: bool) -> None:
+        """Hear what comes while nothing is asked, or leave the line to those who ask."""
+        if connection.closed:
+            return
+        loop, socket_number = asyncio.get_running_loop(), connection.pgconn.socket
+        if idle:
+            loop.add_reader(socket_number, self._heard, connection, socket_number)
+        else:
+            loop.remove_reader(socket_number)
+
+    def _heard(self, connection: psycopg.AsyncConnection, socket_number: int) -> None:
+        """Something came that nobody asked for: news of a parameter, or the end."""
+        try:
+            connection.pgconn.consume_input()
+            # Takes in what has come; libpq closes the line when it reads that there is nothing more to come.
+            connection.pgconn.is_busy()
+        except psycopg.Error as error:
+            self._last_words = str(error)
+        if connection.closed:
+            asyncio.get_running_loop().remove_reader(socket_number)
+            self._last_words = self._last_words or "the server closed the connection"
+            self._ended.set()
+
     async def close(self) -> None:
         """Close; a statement still running is cancelled first so that no lock outlives us. Safe to call twice."""
         connection, self._connection = self._connection, None
         if connection is None or connection.closed:
             return
+        self._listen(connection, False)
         if self._busy.locked():
             with suppress(psycopg.Error):
                 await connection.cancel_safe(timeout=CLOSE_GRACE)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.core.deck import Control
+from tui.core.deck import Control, Problem
 from tui.db.feeds import Feeds
 from tui.db.glance import Glance
 from tui.db.link import Link
@@ -172,6 +172,16 @@ class Session(Glance):
         from tui.db import applier
 
         return applier.run(self._target, plan, control, journals=self._journals)
+
+    async def hung_up(self) -> Problem:
+        """Wait until the other end closes the line of the looks or that of the ticks; returns what it said."""
+        waiting = [asyncio.create_task(line.hung_up()) for line in (self._looks, self._ticks)]
+        try:
+            over, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return over.pop().result()
+        finally:
+            for one in waiting:
+                one.cancel()
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
