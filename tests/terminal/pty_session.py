@@ -16,6 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import pyte
+from pyte.screens import Char
+
+Cell = Char
+"""One cell of a screen: its text in `data`, its colours as names or hexadecimal digits in `fg` and `bg`."""
 
 QUERIES = (
     (re.compile(rb"\x1b\[\?2026\$p"), b"\x1b[?2026;2$y"),
@@ -24,6 +28,8 @@ QUERIES = (
 )
 """What Textual asks a terminal, and what a common one answers."""
 UNKNOWN_TO_PYTE = re.compile(rb"\x1bP[^\x1b]*\x1b\\|\x1b\[[<>=][0-?]*[ -/]*[@-~]|\x1b\[\?[0-9;]*\$[py]|\x1b\[\?u")
+UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[P\]][^\x07\x1b]*\x1b?)?\Z")
+"""A sequence whose end has not arrived yet."""
 CONTROL_SEQUENCE = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP[^\x1b]*\x1b\\|\x1b[=>78c]"
 )
@@ -36,9 +42,10 @@ class PtySession:
         self, command: Sequence[str], *, columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None
     ) -> None:
         self.written = bytearray()
-        self._columns, self._rows = columns, rows
-        self._answered = 0
         self._code: int | None = None
+        self._shown = 0
+        self._display = pyte.Screen(columns, rows)
+        self._emulator = pyte.ByteStream(self._display)
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             _become(command, {**os.environ, "TERM": "xterm-256color", "COLORTERM": "", **(environment or {})})
@@ -56,9 +63,9 @@ class PtySession:
         self.hang_up()
 
     def resize(self, columns: int, rows: int) -> None:
-        """Another size."""
+        """Another size, of which the program is told."""
+        self._emulated().resize(rows, columns)
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self._columns, self._rows = columns, rows
 
     def send(self, keys: str) -> None:
         """Type."""
@@ -83,17 +90,18 @@ class PtySession:
                 break
         return bytes(self.written[begin:])
 
-    def wait_for(self, text: str, timeout: float = 60.0) -> None:
+    def wait_for(self, text: str, timeout: float = 30.0) -> None:
         """Until the screen shows `text`; fails with the screen when it does not."""
         self.wait_until(lambda: text in self.screen(), timeout, f"{text!r} on the screen")
 
-    def wait_until(self, condition: Callable[[], bool], timeout: float = 60.0, what: str = "the condition") -> None:
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 30.0, what: str = "the condition") -> None:
         """Until `condition` holds; fails with the screen when it does not in time."""
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:
                 raise AssertionError(f"waited {timeout} s for {what}; the screen:\n{self.screen()}")
-            self._read(0.05)
+            if not self._read(0.05) and not condition():
+                raise AssertionError(f"it ended before {what}; the screen:\n{self.screen()}")
 
     def wait_exit(self, timeout: float = 30.0) -> tuple[int, float]:
         """(exit code, seconds it took); the code is negative when a signal ended it."""
@@ -115,22 +123,42 @@ class PtySession:
         """What a terminal shows."""
         return "\n".join(line.rstrip() for line in self._emulated().display)
 
+    def line(self, text: str) -> int:
+        """The number, from 0, of the first line that shows `text`; -1 where none does."""
+        return next((number for number, shown in enumerate(self._emulated().display) if text in shown), -1)
+
+    def cells(self, line: int) -> list[Cell]:
+        """The cells of a line, with what they look like."""
+        row = self._emulated().buffer[line]
+        return [row[column] for column in range(self._display.columns)]
+
+    def painted(self, since: int) -> str:
+        """What an empty terminal would show of what was written from byte `since` on."""
+        empty = pyte.Screen(self._display.columns, self._display.lines)
+        pyte.ByteStream(empty).feed(UNKNOWN_TO_PYTE.sub(b"", bytes(self.written[since:])))
+        return "\n".join(line.rstrip() for line in empty.display)
+
     def cursor_hidden(self) -> bool:
         """Whether the terminal was left without a cursor."""
         return bool(self._emulated().cursor.hidden)
 
-    def modes_left_on(self) -> list[str]:
-        """Private modes (alternate screen, mouse, paste, focus) that were switched on last."""
+    def modes_left_on(self, until: int | None = None) -> list[str]:
+        """Private modes (alternate screen, mouse, paste, focus) that were switched on last, up to byte `until`."""
         state: dict[str, bytes] = {}
-        for modes, switch in re.findall(rb"\x1b\[\?([0-9;]+)([hl])", bytes(self.written)):
+        for modes, switch in re.findall(rb"\x1b\[\?([0-9;]+)([hl])", bytes(self.written[:until])):
             for mode in modes.decode().split(";"):
                 state[mode] = switch
         return sorted(mode for mode, switch in state.items() if switch == b"h" and mode not in ("7", "25"))
 
     def _emulated(self) -> pyte.Screen:
-        screen = pyte.Screen(self._columns, self._rows)
-        pyte.ByteStream(screen).feed(UNKNOWN_TO_PYTE.sub(b"", bytes(self.written)))
-        return screen
+        """The terminal with all that has arrived so far, but for the beginning of an unfinished sequence."""
+        new = bytes(self.written[self._shown :])
+        if found := UNFINISHED.search(new):
+            new = new[: found.start()]
+        self._shown += len(new)
+        if new:
+            self._emulator.feed(UNKNOWN_TO_PYTE.sub(b"", new))
+        return self._display
 
     def _read(self, seconds: float) -> bool:
         """Read once, at most `seconds` late. Returns False when the program's side is closed."""

@@ -11,13 +11,26 @@ from datetime import timedelta
 
 import msgspec
 
-from tests.ui.support import NOON, ScriptedDeck, checks, errors, executions, look, missing, panels
+from tests.ui.support import (
+    NOON,
+    ScriptedDeck,
+    checks,
+    errors,
+    executions,
+    look,
+    missing,
+    nothing_there,
+    panels,
+)
 from tui.app import Settings, run_dashboard
-from tui.core.panels import Panels, Scope
+from tui.core.deck import Problem
+from tui.core.panels import ErrorGroup, Panels, Scope
 from tui.poller import Pace
 
 HOSTILE = "\x1b]52;c;aGVsbG8=\x07\x1b[31mred\x9b2J\u202egnp\u2066\x00\x7f\x08[/] [@click=app.exit]z[/] \u200b\ufeff end"
 """Sets the clipboard, colours, clears, turns the text around, hides: all that data must not be able to do."""
+
+ERROR = 'ERROR: relation "public.[x]" does not exist [SQLSTATE=42P01] [/]'
 
 
 class MovingDeck(ScriptedDeck):
@@ -39,6 +52,11 @@ def deck(mode: str) -> ScriptedDeck:
     made = ScriptedDeck()
     if mode == "broken":
         made.look_now = look(checks(outcome=missing("flows_delete")))
+    if mode == "legacy":
+        made.look_now = look(checks(outcome=nothing_there))
+    if mode == "error":
+        made.fail["drift"] = Problem("query", ERROR)
+        made.panels_now = panels(faults=replace(errors(), groups=(ErrorGroup("f", "error", ERROR, 1, NOON),)))
     if mode == "hostile":
         runs, faults = executions(), errors()
         rows = tuple(replace(row, name=HOSTILE, kind=HOSTILE, status=HOSTILE, message=HOSTILE) for row in runs.rows)

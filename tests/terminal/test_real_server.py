@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.support import MakeDatabase, ask
-from tests.terminal.pty_session import PtySession
+from tests.terminal.opened import opened
 
 pytestmark = [pytest.mark.parametrize("cluster", ["pg18"], indirect=True)]
-
-
-@contextmanager
-def opened(dsn: str, columns: int = 120, rows: int = 40, *options: str) -> Iterator[PtySession]:
-    """`patchdeck` on the database, painted."""
-    with PtySession(
-        [sys.executable, "-m", "tui", "--dsn", dsn, *options], columns=columns, rows=rows, environment={}
-    ) as running:
-        running.wait_for("? Help", timeout=20)
-        yield running
 
 
 STATES = [("applied", "✓ APPLIED"), ("legacy", "! NOT APPLIED"), ("broken", "✗ "), ("bare", "! NOT APPLIED")]
@@ -67,15 +54,6 @@ def test_a_database_that_changes_is_seen_without_a_key(make_database: MakeDataba
         running.send("v")
         running.wait_for("RLS 15/16")
         running.wait_for("✗")
-
-
-@pytest.mark.parametrize("route", ["direct"])
-def test_read_only_says_so_and_offers_nothing_else(make_database: MakeDatabase) -> None:
-    with opened(make_database("legacy").dsn, 80, 24, "--read-only") as running:
-        running.wait_for("NOT APPLIED")
-        assert "read-only" in running.screen().splitlines()[0]
-        running.send("a")
-        running.wait_for("Apply is off: this session is read-only")
 
 
 @pytest.mark.parametrize("route", ["direct"])
