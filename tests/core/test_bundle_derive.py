@@ -24,6 +24,7 @@ from tui.core.catalog import (
     Trigger,
     View,
 )
+from tui.core.checklist import compare
 from tui.core.expectation import (
     Expectation,
     ExpectedColumn,
@@ -37,6 +38,7 @@ from tui.core.expectation import (
 from tui.core.grantchecks import ALL_PRIVILEGES
 from tui.core.statements import split
 from tui.core.toml_shape import read
+from tui.core.twin import trigger_tail
 
 ID = Column("id", "bigint", True, identity="a")
 
@@ -213,3 +215,24 @@ def test_whatever_is_in_it_is_read_back(expectation: Expectation) -> None:
 
 def test_half_a_character_is_written_as_a_question_mark() -> None:
     assert toml_string("a\udc80b") == '"a?b"'
+
+
+def test_without_a_server_an_identity_is_not_proven_and_never_called_wrong() -> None:
+    live = Catalog(tables=(table("app.docs", ID, Column("n", "integer", False, "1", generated="s")),))
+    derived = derive(Catalog(), live, ())
+    outcomes = {check.name: check.outcome for check in compare(derived, live, None, {}) if check.object == "column"}
+    assert outcomes == {"id": "not_proven", "n": "not_proven"}
+    plain = ExpectedTable("app.docs", "created", "", (ExpectedColumn("id", "bigint", True),), rls=False)
+    (other,) = [
+        check
+        for check in compare(Expectation((plain,)), live, None, {})
+        if (check.object, check.name) == ("column", "id")
+    ]
+    assert (other.outcome, "generated otherwise" in other.why) == ("differs", True)
+
+
+def test_a_trigger_keeps_the_case_of_its_columns() -> None:
+    trigger = ExpectedTrigger("t", 'before insert or update of "Mixed ""Case""", price', "app.f()")
+    assert trigger_tail(trigger, "app.docs") == (
+        'BEFORE INSERT OR UPDATE OF "Mixed ""Case""", PRICE ON app.docs FOR EACH ROW EXECUTE FUNCTION app.f()'
+    )
