@@ -17,9 +17,13 @@ from tui.player import FASTEST, Player
 from tui.replay import Recording
 from tui.replay_deck import REPLAYED, ReplayDeck
 from tui.screens.base import WalkRequested
+from tui.screens.dashboard import ASKING
+from tui.screens.help import HelpScreen, help_rows
 from tui.widgets.lines import Groups, Spans
 
 SLOWEST = 0.125
+ASKS = ASKING | {"app.prove", "app.compare", "app.look"}
+"""What asks the database, on any screen."""
 
 
 class ReplayApp(PatchdeckApp):
@@ -98,6 +102,12 @@ class ReplayApp(PatchdeckApp):
         """Faster or slower."""
         self.player.run_at(min(max(self.player.speed * factor, SLOWEST), FASTEST))
         self._tick()
+
+    def action_help(self) -> None:
+        """Show the keys of the screen beneath: those of the replay first, none that is off."""
+        active = sorted(self.screen.active_bindings.values(), key=lambda one: one.node is not self)
+        rows = help_rows(one for one in active if one.binding.action not in ASKS)
+        self.push_screen(HelpScreen(self.store, self.glyphs, rows))
 
     async def action_quit(self) -> None:
         """Leave; what was seen last is no news."""

@@ -214,7 +214,10 @@ async def test_nothing_can_be_asked_or_changed_and_the_keys_say_why(told: Record
             app.screen.say("-")  # type: ignore[attr-defined]
             await shows_no(pilot, "replay:")
         assert moment_of(app.store) == before
-        await pilot.press("ctrl+p")
+        await pilot.press("question_mark")
+        await shows(pilot, "10 recorded seconds back")
+        assert "Walk through" not in screen_text(app) and "Verify" not in screen_text(app)
+        await pilot.press("escape", "ctrl+p")
         await shows(pilot, "Trouble")
         assert "Walk through" not in screen_text(app)
 
