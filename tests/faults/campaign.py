@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,15 +99,40 @@ class Campaign:
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is special to a campaign: `options` of every plan; `prepare` brings a new database into the condition before
+    the job; lines of the truth with a `passed_over` expression in them say nothing; `besides` says what else is untrue
+    of a database that is before or after the job, "" when nothing is.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Database], None] | None = None
+    passed_over: str = ""
+    besides: Callable[[Database, State], str] | None = None
+
+
 class Stage:
     """One database on a line of its own, set up for one job, made again when a fault let the job through."""
 
     def __init__(
-        self, make_database: MakeDatabase, line: Line, bundle: Bundle, job: Job, state: str, where: str, journals: Path
+        self,
+        make_database: MakeDatabase,
+        line: Line,
+        bundle: Bundle,
+        job: Job,
+        state: str,
+        where: str,
+        journals: Path,
+        setting: Setting,
     ) -> None:
         self._make, self.line, self.bundle, self.job, self._state = make_database, line, bundle, job, state
         self.where = f"{job}, {where}"
         self.journals = journals
+        self._setting = setting
+        self._truth = (
+            TRUTH.replace("'patchdeck'", f"'patchdeck|{setting.passed_over}'") if setting.passed_over else TRUTH
+        )
         self.database: Database
         self.target: Target
         self.before: Truth
@@ -131,7 +156,7 @@ class Stage:
             client_host="bastion",
             patience=0.5,
         )
-        return replace(plan, **options)
+        return replace(plan, **(dict(self._setting.options) | options))
 
     async def set_up(self) -> None:
         """A database before the job, and once on the first call what it is after the job."""
@@ -147,6 +172,8 @@ class Stage:
         self.line.reset()
         self.database = self._make(self._state)
         self.target = through(self.line, self.database)
+        if self._setting.prepare:
+            await asyncio.to_thread(self._setting.prepare, self.database)
         if self.action == "rollback":
             plan = replace(self.plan(), action="apply", rehearse=False)
             finished, _ = await drive(self.target, plan, self.journals)
@@ -161,7 +188,7 @@ class Stage:
         """What the database is now."""
         dsn = self.database.admin_dsn
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as admin:
-            surface, tables, ledger = await _row(admin, TRUTH)
+            surface, tables, ledger = await _row(admin, self._truth)
             rows = " || ".join(
                 f"(select coalesce(md5(string_agg(t::text, '' order by t::text)), '') from {name} t)" for name in tables
             )
@@ -210,6 +237,8 @@ class Stage:
             elif settled is not None and settled != state:
                 lie = f"the next start says {settled}, but the database is as {state}"
             said += f", then {settled}"
+        if not lie and self._setting.besides:
+            lie = self._setting.besides(self.database, state)
         if not lie and lock_seconds > LOCKS_GONE_WITHIN:
             lie = f"locks lived for {lock_seconds:.1f} s"
         case = Case(kind, self.where, moment, state, said, lock_seconds, lie)
@@ -290,11 +319,12 @@ async def stage(
     journals: Path,
     *,
     state: str = "bare",
+    setting: Setting | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage that is set up; `where` is how the table calls server and route."""
     parts = urlsplit(make_database(state).dsn)
     async with line_to(parts.hostname or "", parts.port or 0) as line:
-        made = Stage(make_database, line, bundle, job, state, where, journals)
+        made = Stage(make_database, line, bundle, job, state, where, journals, setting or Setting())
         await made.set_up()
         yield made
 

@@ -76,7 +76,7 @@ async def build(link: Link, watch: Link, steps: Sequence[Build], control: Contro
 
 
 async def validate(link: Link, steps: Sequence[Validation]) -> AsyncIterator[Event]:
-    """Validate constraints, each in a transaction of its own. Raises NotBuilt, Problem; what is done stays done."""
+    """Validate constraints, each in a transaction of its own. Raises NotBuilt; what is done stays done."""
     for at, step in enumerate(steps, 1):
         yield Validating(step.name, step.table, at, len(steps))
         statement = sql.SQL("alter table {} validate constraint {}").format(
@@ -92,7 +92,11 @@ async def validate(link: Link, steps: Sequence[Validation]) -> AsyncIterator[Eve
             await link.batch(commands, silence=LONGEST_BUILD)
         except StatementError as error:
             await link.run("rollback")
-            raise NotBuilt(f"{step.name} on {step.table} is not validated: {_said(error)}") from None
+            raise NotBuilt(f"{step.name} on {step.table} is not validated: {_said(error)}.") from None
+        except Problem as problem:
+            raise NotBuilt(
+                f"The line was lost while {step.name} on {step.table} was being validated ({problem}): it may not be."
+            ) from None
 
 
 async def _build_one(
