@@ -17,6 +17,10 @@ from tui.exits import Exit, Stop
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (None: those of the process) and return its exit code."""
     _prepare_streams()
+    if "_PATCHDECK_COMPLETE" in os.environ:
+        from tui.commands.completion import prepare
+
+        prepare(cli)
     with _Ending() as ending:
         ending.code = cli.main(args=arguments, prog_name="patchdeck", standalone_mode=False)
     return int(ending.code or 0)

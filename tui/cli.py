@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from tui import __version__
+from tui.manual import Told, ToldGroup
 from tui.options import Options, TargetGroup
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ _confirm = click.option(
     cls=TargetGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done and healthy, 1 a check failed, 2 usage, 3 no connection, 4 refused and nothing changed, "
-    "5 failed and rolled back, 6 outcome not known yet.",
 )
 @click.version_option(__version__, prog_name="patchdeck")
 @click.option(
@@ -106,6 +105,7 @@ def _layers(_context: click.Context, _parameter: click.Parameter, value: str) ->
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
+    help="For a person, a script, a CI's list of tests, a ticket, or a code host's list of alerts.",
 )
 @click.option(
     "--output",
@@ -293,7 +293,14 @@ def schema(options: Options, command: str) -> int:
 
 @cli.command()
 @click.argument("run", default="", metavar="[RUN]")
-@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="For a person, or for a script.",
+)
 @click.option(
     "--output",
     metavar="FILE",
@@ -349,7 +356,20 @@ def demo(options: Options, state: Literal["legacy", "applied", "broken"], serve:
     return run(options, state=state, serve=serve)
 
 
-@cli.group(cls=click.Group)
+@cli.command(cls=Told)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> int:
+    """The script with which SHELL completes commands, options and their values, the configured targets' names as well.
+
+    No database is asked while you type.
+    """
+    from tui.commands.completion import script
+
+    return script(context.find_root().command, shell)
+
+
+@cli.group(cls=ToldGroup)
 def bundle() -> None:
     """Bring a migration of your own: begin a bundle, check it, derive what it promises. Asks no database of yours."""
 

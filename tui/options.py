@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from tui.manual import Told, ToldGroup
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -48,7 +50,7 @@ def _parameters() -> list[click.Parameter]:
     ]
 
 
-class _Targeted(click.Command):
+class _Targeted(Told):
     """Takes the target options, hands them on as `Options` through the context, lists them in their own section."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,7 +90,7 @@ class TargetCommand(_Targeted):
     """A command that works on a target."""
 
 
-class TargetGroup(_Targeted, click.Group):
+class TargetGroup(_Targeted, ToldGroup):
     """The group: its own target options hold for every command below it."""
 
     command_class = TargetCommand
