@@ -277,13 +277,14 @@ def history(options: Options, as_json: bool) -> int:
     return run(options, as_json=as_json)
 
 
-@cli.command()
-@click.argument("command", type=click.Choice(DOCUMENTED))
+@cli.command(
+    help="The JSON Schema of what COMMAND writes with --json (verify and report: with --format json).\n\n"
+    f"COMMAND is one of {', '.join(DOCUMENTED)}."
+)
+@click.argument("command", type=click.Choice(DOCUMENTED), metavar="COMMAND")
 @click.pass_obj
 def schema(options: Options, command: str) -> int:
-    """The JSON Schema of what COMMAND writes with --json (verify, report: with --format json; bundle-check: `bundle
-    check`).
-    """
+    """Print the JSON Schema of a command's document."""
     from tui.commands.shapes import schema as published
     from tui.output import Output
 
