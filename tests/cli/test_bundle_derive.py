@@ -18,6 +18,7 @@ from tui.commands.session import ask as answer
 from tui.core.bundle import load
 from tui.db.session import Session
 from tui.db.target import resolve
+from tui.demo.installation import embedded_installation
 from tui.demo.processes import process_exists
 from tui.files import Folder
 
@@ -209,6 +210,22 @@ def test_what_can_not_be_said_is_told_and_written_down(derive: Deriver, tmp_path
     assert "#   PATCH.sql:65: create index books_title_key" in text
     assert 'type = "bigint generated always as identity"' in text
     assert 'type = "integer generated always as (1) stored"' in text
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
+def test_a_dump_of_the_project_is_a_before(derive: Deriver, make_database: MakeDatabase, tmp_path: Path) -> None:
+    database = make_database("bare")
+    dump = [embedded_installation().binaries / "pg_dump", "--schema-only", "--schema=public", "--dbname"]
+    folder = copied("library", tmp_path)
+    done = subprocess.run([*dump, database.direct_dsn], capture_output=True, text=True, check=True)
+    (folder / "BEFORE.sql").write_text(done.stdout, encoding="utf-8")
+    assert "CREATE SCHEMA public" in done.stdout
+    ran = derive(folder, "--force")
+    assert ran.code == 0, ran
+    assert "Left out: BEFORE.sql" in ran.err
+    # What was there before is not the patch's.
+    assert "tenants" not in (folder / "expected.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("route", ["direct"])

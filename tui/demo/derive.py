@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,16 @@ from tui.demo.manifest import MANIFEST, load_manifest
 
 PLATFORM = "platform"
 """The state of the shipped demo that holds nothing but what the platform brings."""
+
+_PLATFORM_S = frozenset(("create schema", "alter schema", "comment", "alter default privileges", "create extension"))
+"""Kinds of statements by which a dump of a project says what the platform has made."""
+
+_THERE_ALREADY = (
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.FeatureNotSupported,
+)
+"""The schema is there, it is the platform's own, or the embedded server has no such extension."""
 
 _DATABASE = "bundle"
 
@@ -81,23 +91,34 @@ def tried(baseline: Baseline, patch: tuple[str, str], progress: Callable[[str], 
         dsn = kept.ready.address.dsn(owner, _DATABASE)
         if baseline.before:
             progress(f"Running {baseline.before[0]}")
-            _run(dsn, *baseline.before)
+            for left_out in _run(dsn, *baseline.before, dumped=True):
+                progress(f"Left out: {left_out}")
         before = _catalog(dsn)
         progress(f"Running {patch[0]}")
         _run(dsn, *patch)
         yield Tried(dsn, before, _catalog(dsn), kept.ready.server_version)
 
 
-def _run(dsn: str, file: str, text: str) -> None:
-    """Run a script in one transaction, statement by statement: few errors tell their place by themselves."""
-    # What pg_dump wraps a schema in is for psql; the rest of its output is SQL.
-    statements = [statement for statement in split(text) if statement.kind != "psql"]
+def _run(dsn: str, file: str, text: str, *, dumped: bool = False) -> list[str]:
+    """Run a script in one transaction, statement by statement: few errors tell their place by themselves.
+
+    One that may come from pg_dump (`dumped`) also says what the platform brings already and its owner may not touch:
+    that is left out, and returned a line each.
+    """
+    left_out = []
     with psycopg.connect(dsn, prepare_threshold=None) as connection:
-        for statement in statements:
+        for statement in split(text):
+            if dumped and statement.kind == "psql":
+                continue
             try:
-                connection.execute(statement.text.encode())
+                with connection.transaction() if dumped and statement.kind in _PLATFORM_S else nullcontext():
+                    connection.execute(statement.text.encode())
             except psycopg.Error as error:
-                raise PatchError(file, *_explained(statement, error)) from None
+                line, column, reason = _explained(statement, error)
+                if not (dumped and statement.kind in _PLATFORM_S and isinstance(error, _THERE_ALREADY)):
+                    raise PatchError(file, line, column, reason) from None
+                left_out.append(f"{file}:{line}: {f'{statement.kind} {statement.object}'.strip()}: {reason}")
+    return left_out
 
 
 def _explained(statement: Statement, error: psycopg.Error) -> tuple[int, int, str]:
