@@ -19,12 +19,27 @@ from textual.pilot import Pilot
 
 from tests.support import ROOT
 from tests.ui.recorded import BEGAN, record, story, well
-from tests.ui.support import BUNDLE, HERE, Time, screen_lines, screen_text, shows, shows_no, until
+from tests.ui.support import (
+    BUNDLE,
+    HERE,
+    ScriptedDeck,
+    Time,
+    checks,
+    look,
+    missing,
+    screen_lines,
+    screen_text,
+    shows,
+    shows_no,
+    until,
+)
 from tui.app import PatchdeckApp, Settings
+from tui.commands.recording import recorded
 from tui.core.deck import Problem
 from tui.core.locks import LockPicture, LockSession
 from tui.core.run import Finished, Outcome, Plan
 from tui.moment import NAMES, Moment, moment_of
+from tui.output import Output
 from tui.pace import Pace
 from tui.player import Player
 from tui.prover import BEYOND_STRUCTURE
@@ -363,8 +378,6 @@ def fill(recorder: Recorder) -> None:
 
 
 async def test_a_dashboard_goes_on_when_its_recording_can_not_and_says_so(tmp_path: Path) -> None:
-    from tests.ui.support import ScriptedDeck
-
     deck = ScriptedDeck()
     recorder = Recorder(tmp_path / "short.jsonl", Time())
     app = PatchdeckApp(deck, Settings(pace=Pace(0.05, 0.05)), recorder=recorder)
@@ -379,15 +392,39 @@ async def test_a_dashboard_goes_on_when_its_recording_can_not_and_says_so(tmp_pa
         assert "APPLIED" in screen_text(app)
 
 
-async def test_what_a_dashboard_recorded_is_what_it_showed(tmp_path: Path) -> None:
-    from tests.ui.support import ScriptedDeck, checks, look, missing
-    from tui.recording import Contents, header
+def test_that_a_recording_ended_early_is_said_again_when_the_dashboard_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "early.jsonl"
+    with recorded(path, ScriptedDeck(), Pace(), Output()) as recorder:
+        assert recorder is not None
+        recorder.keep(well(1.0))
+        fill(recorder)
+        recorder.keep(well(2.0))
+    said = capsys.readouterr().err
+    assert "the recording ended early: No space left on device" in said
+    assert f"patchdeck replay {path}" in said
+    assert read_recording(path).flaw == "it was not ended in good order"
 
-    deck, time = ScriptedDeck(), Time()
-    recorder = Recorder(tmp_path / "live.jsonl", time)
-    head = header(BUNDLE, HERE, patchdeck="1", began=recorder.began, refresh=0.05, look_every=0.05, window=900)
-    recorder.begin(head, Contents(BUNDLE.manifest, BUNDLE.expectation))
-    app = PatchdeckApp(deck, Settings(pace=Pace(0.05, 0.05)), recorder=recorder)
+
+async def test_what_a_dashboard_recorded_is_what_it_showed(tmp_path: Path) -> None:
+    deck, file, pace = ScriptedDeck(), tmp_path / "live.jsonl", Pace(0.05, 0.05)
+    with recorded(file, deck, pace, Output()) as recorder:
+        app = PatchdeckApp(deck, Settings(pace=pace), recorder=recorder)
+        first = await _lived(app, deck)
+    recording = read_recording(file)
+    async with replayed(recording) as (again, pilot, _):
+        seek(again, recording.troubles[0] - 0.001)
+        await shows(pilot, "APPLIED")
+        await until(pilot, lambda: screen_lines(again)[1:30] == first)
+        await pilot.press("right_curly_bracket")
+        await shows(pilot, "PARTIAL 174/175")
+        await pilot.press("right_curly_bracket")
+        await shows(pilot, "UNREACHABLE")
+
+
+async def _lived(app: PatchdeckApp, deck: ScriptedDeck) -> list[str]:
+    """The panels when all was well; then a policy is missing, then the line is lost."""
     async with app.run_test(size=(120, 40)) as pilot:
         await shows(pilot, "APPLIED")
         for part in ("drift none", "checks 175/175", "live · realtime", "429 from", "triage", "made_at"):
@@ -398,17 +435,7 @@ async def test_what_a_dashboard_recorded_is_what_it_showed(tmp_path: Path) -> No
         deck.fail["look"] = deck.fail["tick"] = Problem("unreachable", "connection refused", "")
         await shows(pilot, "UNREACHABLE")
         app.exit()
-    recorder.close()
-    recording = read_recording(tmp_path / "live.jsonl")
-    async with replayed(recording) as (app, pilot, _):
-        await pilot.press("home")
-        seek(app, recording.troubles[0] - 0.001)
-        await shows(pilot, "APPLIED")
-        await until(pilot, lambda: screen_lines(app)[1:30] == first)
-        await pilot.press("right_curly_bracket")
-        await shows(pilot, "PARTIAL 174/175")
-        await pilot.press("right_curly_bracket")
-        await shows(pilot, "UNREACHABLE")
+    return first
 
 
 def test_whatever_ends_the_program_at_most_one_line_is_lost(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tui.core.check import Check
 from tui.core.deck import Destination
 from tui.core.drift import drift_said
 from tui.core.locks import LockPicture
-from tui.core.look import Look
+from tui.core.look import LEDGER_SAID, Look
 from tui.core.panels import ErrorGroup, ErrorsPanel, ExecutionsPanel
 from tui.core.proof import Proof
 from tui.core.proof_words import control_said, counted_cases, counted_findings
@@ -94,7 +94,7 @@ class Teller:
         if before is None or before.runs[:1] != after.runs[:1]:
             run = after.last_run
             took = f", {plain(run.outcome)}, took {duration(run.seconds)}" if run else ""
-            yield f"last run: {words.last_run(after)}{took}"
+            yield f"last run: {words.last_run(after)}{took}" if run else LEDGER_SAID[after.ledger]
         known = {} if before is None else {_key(check): check for check in before.checks}
         changed = [check for check in after.checks if _outcome(known.get(_key(check))) != check.outcome]
         yield from _some(
