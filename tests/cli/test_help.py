@@ -96,7 +96,7 @@ def test_every_option_and_argument_is_explained(name: str) -> None:
             assert parameter.help, parameter.name
         else:
             shown = parameter.make_metavar(click.Context(command))
-            assert f"\n  {shown}" not in text, "an argument is no option"
+            assert f"\n  {shown}\n" not in text, "an argument is no option"
             assert "".join(shown.split()) in "".join(text.partition("\n\n")[0].split())
     assert "..." not in text.partition("Commands:")[2], "a sentence is cut"
 
