@@ -40,10 +40,12 @@ async def test_who_blocks_whom_is_seen_at_a_glance(size: tuple[int, int]) -> Non
         await shows(pilot, "APPLIED")
         await pilot.press("l")
         await shows(pilot, "2 sessions wait for a lock")
+        await shows(pilot, "x End session")
         lines = screen_lines(app)
         rows = {pid: next(line for line in lines if f" {pid} " in line and "│" in line) for pid in (41, 57, 63)}
         assert [rows[pid].index(str(pid)) - rows[41].index("41") for pid in (41, 57, 63)] == [0, 2, 4]
-        assert "5 min" in rows[41] and "2 behind it" in rows[41]
+        assert " 5 min " in rows[41] and "2 behind it" in rows[41] and "idle in" in rows[41]
+        assert "nightly report" in rows[41] or size[0] < 76
         assert "waits for agents" in rows[57]
         assert "patchdeck apply dana@bastion-2" in screen_text(app)
         # The marked one in full.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -18,6 +18,7 @@ from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
 from tui.store import Part
 from tui.theme import Role
+from tui.widgets.band import WIDE
 from tui.widgets.checklist import bare
 from tui.widgets.frame import Frame
 from tui.widgets.lines import Line, Lines, Span, line, wrap
@@ -28,17 +29,18 @@ EVERY = 2.0
 """Seconds between two looks at the locks, while the view is open."""
 
 LABEL = 12
-TREE_CELLS = 16
-COLUMNS = (
-    Column("process", TREE_CELLS),
-    Column("age", 10, "right"),
-    Column("state", 19),
-    Column("who", 22),
-    Column("locks", 0),
+AGE, STATE, LOCKS = Column("age", 6, "right"), Column("state", 19), Column("locks", 0)
+LAYOUTS = (
+    (WIDE, (Column("session", 36), AGE, STATE, LOCKS)),
+    (76, (Column("session", 26), AGE, LOCKS)),
+    (0, (Column("session", 20), AGE, LOCKS)),
 )
-LEFT_OUT = ((110, "who"), (76, "state"))
-"""Below so many cells a column is left out: the text below the list has it."""
+"""The columns from so many cells on. Where there is no room for the state, an idle one is among the locks."""
 VERBS: dict[Ending, str] = {"cancel": "cancel the statement of", "terminate": "end the session of"}
+EFFECTS: dict[Ending, str] = {
+    "cancel": "its statement stops with an error; the session stays",
+    "terminate": "its connection ends, and what it has open is rolled back",
+}
 
 
 class PidInput(Input):
@@ -55,9 +57,7 @@ class LocksScreen(TitledScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
-        Binding(
-            "c", "question('cancel')", "Cancel statement", tooltip="Stop what the marked session runs; it asks first"
-        ),
+        Binding("c", "question('cancel')", "Cancel query", tooltip="Stop what the marked session runs; it asks first"),
         Binding("x", "question('terminate')", "End session", tooltip="End the marked session; it asks first"),
         Binding("r", "again", "Look again", show=False, tooltip="Look at the locks now"),
         Binding("tab,shift+tab", "app.focus_next", "Other part", show=False, tooltip="Between the list and the text"),
@@ -70,7 +70,7 @@ class LocksScreen(TitledScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.head = Lines(id="locks-head")
-        self.table = LineTable(COLUMNS, context.glyphs, id="locks-table")
+        self.table = LineTable(LAYOUTS[-1][1], context.glyphs, id="locks-table")
         self.reader = Reader(context.glyphs, id="locks-text")
         self.tree_frame = Frame("Locks", id="locks-tree")
         self.session_frame = Frame("Session", id="locks-session")
@@ -108,8 +108,8 @@ class LocksScreen(TitledScreen):
     def resting_hint(self) -> tuple[str, Role]:
         """What is asked, what went wrong, or what the picture means."""
         if self._question is not None:
-            how, session = self._question
-            return (f"type {session.pid} to {VERBS[how]} process {session.pid}; esc leaves it", "warn")
+            how, _ = self._question
+            return (EFFECTS[how], "warn")
         if self._problem is not None:
             problem = f"{one_line(self._problem.message, 300)}  {one_line(self._problem.hint, 200)}"
             return (f"{self.glyphs.warn} {problem}", "warn")
@@ -210,13 +210,13 @@ class LocksScreen(TitledScreen):
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        left_out = {title for cells, title in LEFT_OUT if self.size.width < cells}
-        self.table.set_columns([column for column in COLUMNS if column.title not in left_out])
+        columns = next(columns for cells, columns in LAYOUTS if self.size.width >= cells)
+        self.table.set_columns(columns)
         picture = self._picture
         if picture is not None:
             self.head.show((self._runner(picture.runner),))
             nodes = tree(picture.sessions)
-            rows = [Row(str(node.session.pid), _cells(node, left_out)) for node in nodes]
+            rows = [Row(str(node.session.pid), _cells(node, columns)) for node in nodes]
             stale = self._problem is not None
             self.table.set_rows(rows, empty="nobody holds a lock on these tables for longer than a second", stale=stale)
             waiting = any(node.session.waits_for for node in nodes)
@@ -244,22 +244,29 @@ class LocksScreen(TitledScreen):
         self.reader.read(lambda cells: _full(session, cells) if session else [], from_top=from_top)
 
 
-def _cells(node: Node[LockSession], left_out: Collection[str]) -> tuple[Span, ...]:
+def _cells(node: Node[LockSession], columns: Sequence[Column]) -> tuple[Span, ...]:
     session = node.session
     role: Role = "bad" if node.behind else "warn" if session.waits_for else "text"
     indent = "  " * min(node.depth, 4)
+    who = one_line(session.application or session.user, 60)
     cells: dict[str, Span] = {
-        "process": (f"{indent}{session.pid or 'prepared'}", role),
-        "age": ("?" if session.age is None else duration(int(session.age)), role),
-        "state": (one_line(session.state, 40) or "not visible", "dim" if session.active else role),
-        "who": (one_line(session.application or session.user, 60), "text"),
-        "locks": (_locks(node), "text" if node.behind or session.waits_for else "dim"),
-    }
-    return tuple(cells[column.title] for column in COLUMNS if column.title not in left_out)
+        "session": (f"{indent}{session.pid or 'prepared'} {who}", role),
+        # Its largest unit: what counts is seconds, minutes or hours.
+        "age": ("?" if session.age is None else " ".join(duration(int(session.age)).split()[:2]), role),
+        "state": (_state(session), "dim" if session.active else role),
+        "locks": (
+            _locks(node, with_state=STATE not in columns), "text" if node.behind or session.waits_for else "dim"
+        ),
+    }  # fmt: skip
+    return tuple(cells[column.title] for column in columns)
 
 
-def _locks(node: Node[LockSession]) -> str:
-    """What it waits for, whom it keeps waiting, then what it holds."""
+def _state(session: LockSession) -> str:
+    return one_line(session.state, 40) or "not visible"
+
+
+def _locks(node: Node[LockSession], *, with_state: bool) -> str:
+    """What it waits for, whom it keeps waiting, that it does nothing meanwhile, then what it holds."""
     session = node.session
     parts = [f"waits for {bare(lock.relation)}" for lock in session.locks if not lock.granted]
     if session.waits_for and not parts:
@@ -268,6 +275,7 @@ def _locks(node: Node[LockSession]) -> str:
         parts.append(f"also behind {', '.join(str(pid or 'a prepared transaction') for pid in node.also)}")
     if node.behind:
         parts.append(f"{node.behind} behind it")
+    parts += [_state(session)] if with_state and not session.active else []
     held = {bare(lock.relation) for lock in session.locks if lock.granted}
     parts += [f"holds {', '.join(sorted(held))}"] if held else []
     return one_line("; ".join(parts), 400)
@@ -280,7 +288,7 @@ def _full(session: LockSession, cells: int) -> list[Line]:
         "not visible to this role" if session.age is None else f"its transaction began {duration(int(session.age))} ago"
     )
     lines = _field("who", f"{who}, role {one_line(session.user, 63) or 'none'}", cells, "strong")
-    lines += _field("state", f"{one_line(session.state, 40) or 'not visible'}, {began}", cells)
+    lines += _field("state", f"{_state(session)}, {began}", cells)
     if session.waits_for:
         lines += _field(
             "waits for", ", ".join(str(pid or "a prepared transaction") for pid in session.waits_for), cells, "warn"
