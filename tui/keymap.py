@@ -9,21 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import walk_packages
 
 from textual.binding import Binding, BindingsMap
 
+import tui.screens
 from tui.core.config import KeyChoice
 from tui.screens.actions import ACTIONS, DESTRUCTIVE, HELP
 from tui.screens.base import DeckScreen, key_word
-from tui.screens.dashboard import Dashboard
-from tui.screens.locks import LocksScreen
 from tui.screens.walkthrough import WalkthroughScreen
 from tui.widgets.matrix import MatrixTable
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
 
-SCREENS: tuple[type[DeckScreen], ...] = (Dashboard, LocksScreen, WalkthroughScreen)
-"""Screens that load all the others, so that every screen there is is known."""
 ROWS = (LineTable, Reader, MatrixTable)
 """What has the keys on a screen: its own come first."""
 KEY = re.compile(r"[^\s\x00-\x1f\x7f]|f([1-9]|1[0-2])|ctrl\+[a-z]|space|insert|delete")
@@ -78,7 +77,7 @@ def _check(choice: KeyChoice) -> None:
         raise choice.refused(
             f'"{choice.key}" is hit too easily for what it leads to: take a letter, "f1" to "f12" or "ctrl+x"'
         )
-    for bound in _defaults(_normal(choice.key)):
+    for bound in sorted(_defaults(_normal(choice.key)), key=lambda bound: not bound.id):
         if bound.id != choice.action:
             raise choice.refused(
                 f'"{choice.key}" is {_named(bound)} to every hand that knows it, and this one is destructive: '
@@ -128,6 +127,9 @@ def _bound(screen: type[DeckScreen]) -> Iterator[tuple[str, _Bound]]:
 
 
 def _screens() -> Iterator[type[DeckScreen]]:
+    """Every screen there is: each is loaded first, also what is otherwise loaded when it opens."""
+    for module in walk_packages(tui.screens.__path__, "tui.screens."):
+        import_module(module.name)
     waiting: list[type[DeckScreen]] = [DeckScreen]
     while waiting:
         screen = waiting.pop()

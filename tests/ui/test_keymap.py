@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding, BindingsMap
 
+from tests.support import ROOT
 from tests.ui.support import (
     QUICK,
     ScriptedDeck,
@@ -23,7 +26,7 @@ from tests.ui.support import (
 from tests.ui.test_locks import queue
 from tui.app import PatchdeckApp, Settings
 from tui.config import preferences, user_file
-from tui.core.config import ConfigError, KeyChoice
+from tui.core.config import ConfigError, KeyChoice, parse
 from tui.keymap import TAKEN, _screens, keymap
 from tui.replay_app import ReplayApp
 from tui.screens.actions import ACTIONS, DESTRUCTIVE, HELP
@@ -35,13 +38,12 @@ def choices(**keys: str) -> tuple[KeyChoice, ...]:
                  enumerate(keys.items(), 3))  # fmt: skip
 
 
-def test_every_name_is_an_action_of_some_screen_and_has_a_key() -> None:
-    bound = {
-        binding.id
-        for screen in _screens()
-        for binding in (one for one in screen.__dict__.get("BINDINGS", ()) if isinstance(one, Binding))
-    }
-    assert {*ACTIONS.values(), HELP} <= bound
+ALL = "from tui.keymap import _screens; print(*(one.id for screen in _screens() for one in screen.BINDINGS))"
+
+
+def test_every_name_is_an_action_of_some_screen_whatever_was_loaded_before() -> None:
+    ran = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, check=True)
+    assert {*ACTIONS.values(), HELP} <= set(ran.stdout.split())
     assert set(ACTIONS.values()) >= DESTRUCTIVE
 
 
@@ -103,6 +105,15 @@ def test_what_would_do_harm_is_refused_with_its_place(keys: dict[str, str], line
     said = str(raised.value)
     assert said.startswith(f"patchdeck.toml:{line}: keys.") and "\n" not in said
     assert says in said
+
+
+def test_the_readme_names_every_action_and_its_keys_are_taken() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (configuration,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    chosen = parse(configuration, "README.md").keys
+    assert chosen and keymap(chosen)
+    (listed,) = re.findall(r"What can have another key: (.*?)\.\n", text, re.DOTALL)
+    assert set(re.findall(r"`([^`]*)`", listed)) == {*ACTIONS.values(), HELP}
 
 
 def test_no_key_of_a_recording_can_be_given_away() -> None:
