@@ -22,14 +22,17 @@ with execution as not materialized (
 select
   page.id::text as id,
   page.kind,
-  coalesce(agents.name, workflows.name, page.input ->> page.kind, left(page.made_by::text, 8), 'deleted') as name,
+  coalesce(made.name, page.input ->> page.kind, left(page.made_by::text, 8), 'deleted') as name,
   tenants.name as scope,
   case page.status when 'completed' then 'ok' else page.status end as status,
   page.started_at,
   extract(epoch from page.completed_at - page.started_at)::double precision * 1000 as duration_ms,
   left(page.error, 1000) as message
 from page
-left join public.agents on page.kind = 'agent' and agents.id = page.made_by
-left join public.workflows on page.kind = 'workflow' and workflows.id = page.made_by
+left join (
+  select 'agent' as kind, id, name from public.agents
+  union all
+  select 'workflow', id, name from public.workflows
+) as made on made.id = page.made_by and made.kind = page.kind
 left join public.tenants on tenants.id = page.tenant_id
 order by page.started_at, page.id

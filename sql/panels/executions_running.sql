@@ -34,16 +34,17 @@ with execution as (
 select
   execution.id::text as id,
   execution.kind,
-  coalesce(
-    agents.name, workflows.name, execution.input ->> execution.kind, left(execution.made_by::text, 8), 'deleted'
-  ) as name,
+  coalesce(made.name, execution.input ->> execution.kind, left(execution.made_by::text, 8), 'deleted') as name,
   tenants.name as scope,
   case execution.status when 'completed' then 'ok' else execution.status end as status,
   execution.started_at,
   extract(epoch from execution.completed_at - execution.started_at)::double precision * 1000 as duration_ms,
   left(execution.error, 1000) as message
 from execution
-left join public.agents on execution.kind = 'agent' and agents.id = execution.made_by
-left join public.workflows on execution.kind = 'workflow' and workflows.id = execution.made_by
+left join (
+  select 'agent' as kind, id, name from public.agents
+  union all
+  select 'workflow', id, name from public.workflows
+) as made on made.id = execution.made_by and made.kind = execution.kind
 left join public.tenants on tenants.id = execution.tenant_id
 order by execution.started_at, execution.id

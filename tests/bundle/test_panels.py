@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import Any
 
@@ -255,10 +256,14 @@ def test_after_the_migration_no_tick_reads_a_whole_table(make_database: MakeData
                     whole = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"} & big
                     assert whole == set(), (panel, query, scope)
                     if query not in keyed and scope != "":
-                        used = {node["Index Name"] for node in nodes if "Index Name" in node}
-                        timed = {name for name in used if name.endswith(("_started_at_idx", "_created_at_idx"))}
-                        owned = {name for name in used if name.endswith("_tenant_id_idx")} if scope else set()
-                        assert len(timed | owned) == (2 if panel == "executions" else 1), (panel, query, scope, used)
+                        # Whichever index the planner takes, as statistics are samples: it reads no more than the time.
+                        ways = [node for node in nodes if re.match(f"({'|'.join(big)})_", node.get("Index Name", ""))]
+                        conditions = [node.get("Index Cond", "") for node in ways]
+                        assert len(ways) >= (2 if panel == "executions" else 1), (panel, query, scope)
+                        assert all("started_at" in one or "created_at" in one for one in conditions), (
+                            query,
+                            conditions,
+                        )
 
 
 def test_a_scope_is_one_tenants_rows_and_the_scopes_add_up_to_all(make_database: MakeDatabase) -> None:

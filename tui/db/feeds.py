@@ -44,9 +44,9 @@ WIDE_EVERY = 15.0
 BUCKETS = 60
 """Slices a window is cut into."""
 
-NARROW = 3
-"""Buckets read in between: the newest, the one before it, and one that the window's edge may cut and that is not
-used.
+NARROW = 2
+"""Buckets that are counted again in between, beside those since the last answer: the one that went on then, and one
+more, whose executions may have ended.
 """
 
 GROUPS = 50
@@ -135,7 +135,8 @@ class _Feed(ABC):
         self.source: PanelSource | None = None
         self._chosen = False
         self._last: tuple[str, str] | None = None
-        self._wide_at = self._read_at = self._resting_until = 0.0
+        self._wide_at = self._read_at = self._counted_at = self._resting_until = 0.0
+        self._span = 0
         self._wide = self._anew = self._asked = False
         self._view = self._shown = _View()
 
@@ -159,10 +160,11 @@ class _Feed(ABC):
         self._anew = self._view != self._shown
         self._wide = self._anew or monotonic() >= self._wide_at
         last_at, last_id = (None, "") if self._anew or self._last is None else self._last
-        span = window if self._wide else NARROW * self._view.width
+        since = int(monotonic() - self._read_at) + 1
+        self._span = window if self._wide else min(window, since + NARROW * self._view.width)
         return [
             self._ask("new", last_at, last_id, str(ROWS_KEPT), str(window)),
-            self._ask("window", str(span), str(self._view.width)),
+            self._ask("window", str(self._span), str(self._view.width)),
             *self._more(),
         ]
 
@@ -170,9 +172,9 @@ class _Feed(ABC):
         """Lay the replies of one tick over what is held. Raises ValueError for rows other than agreed."""
         if not self._asked:
             return
+        self._read_at = monotonic()
         if self._wide:
-            self._read_at = monotonic()
-            self._wide_at = self._read_at + WIDE_EVERY
+            self._counted_at, self._wide_at = self._read_at, self._read_at + WIDE_EVERY
         self._lay(replies, now)
         rows = replies[0].rows
         if rows or self._anew:
@@ -194,7 +196,7 @@ class _Feed(ABC):
         window, width = self._view.window, self._view.width
         if self._wide:
             return fill_buckets(read, now, window, width)
-        edge = now.timestamp() - NARROW * width
+        edge = now.timestamp() - self._span
         whole = [bucket for bucket in read if bucket.at is not None and bucket.at.timestamp() >= edge]
         return fill_buckets([*held, *whole], now, window, width)
 
@@ -269,7 +271,7 @@ class _ErrorsFeed(_Feed):
         held = self._buckets(self.panel.buckets, [tally(row) for row in buckets.rows], now)
         groups = tuple(group(row) for row in replies[2].rows) if self._wide else self.panel.groups
         if fresh.rows:
-            self._wide_at = min(self._wide_at, self._read_at + GROUPS_EVERY)
+            self._wide_at = min(self._wide_at, self._counted_at + GROUPS_EVERY)
         rows = [error(row) for row in fresh.rows]
         self.panel = replace(
             self.panel,
