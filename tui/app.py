@@ -29,6 +29,7 @@ from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.exits import Exit
 from tui.pace import Pace
 from tui.screens.opening import Opening
+from tui.terminal import TerminalDriver
 from tui.theme import DARK, themes
 from tui.widgets.lines import Groups, Lines
 
@@ -127,7 +128,7 @@ class PatchdeckApp(App[None]):
     ) -> None:
         """With an `Opener` for the deck the first frame is painted before it is asked."""
         # NO_COLOR: Textual's own answer is greys; only its ansi mode sends no colour at all (facts: textual 4.9).
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.settings = settings or Settings()
         self.clock = clock or Clock()
         self._recorder = recorder

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +23,7 @@ from tests.ui.support import (
     nothing_there,
     panels,
 )
+from tui import app
 from tui.app import Settings, run_dashboard
 from tui.core.deck import Problem
 from tui.core.panels import ErrorGroup, Panels, Scope
@@ -47,7 +49,7 @@ class MovingDeck(ScriptedDeck):
 
 def deck(mode: str) -> ScriptedDeck:
     """The deck of a mode."""
-    if mode == "moving":
+    if mode in ("moving", "deaf"):
         return MovingDeck()
     made = ScriptedDeck()
     if mode == "broken":
@@ -72,4 +74,10 @@ def deck(mode: str) -> ScriptedDeck:
 
 
 if __name__ == "__main__":
-    sys.exit(run_dashboard(deck(sys.argv[1]), Settings(pace=Pace(refresh=0.5, look_every=1.0))))
+    pace = Pace(refresh=0.5, look_every=1.0)
+    if sys.argv[1] == "deaf":
+        # As below a shell or a make that takes the hangup for itself; busy enough to fill what waits to be written.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        app.TTY_CHECK_SECONDS = 3.0
+        pace = Pace(refresh=0.02, look_every=1.0)
+    sys.exit(run_dashboard(deck(sys.argv[1]), Settings(pace=pace)))
