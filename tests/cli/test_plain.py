@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.support import PATCHDECK, environment, patchdeck
 from tests.support import DEMO, ROOT, MakeDatabase, wait_for
-from tests.ui.recorded import record, story
+from tests.ui.recorded import BEGAN, record, story
 from tests.ui.support import (
     APPLIED_RUN,
     BUNDLE,
@@ -244,6 +244,18 @@ def test_it_can_be_stopped_while_a_server_takes_the_connection_and_says_nothing(
             running.kill()
             running.wait()
     assert (running.returncode, b"nobody@127.0.0.1" in out) == (0, True)
+
+
+def test_a_recording_is_told_as_it_was_told_live(tmp_path: Path) -> None:
+    teller = Teller(BUNDLE, HERE, 7.0)
+    live = [line for at, moment in story() for line in teller.tell(moment, at)]
+    told = patchdeck("replay", str(record(tmp_path / "story.jsonl", story())), "--plain")
+    lines = [line.partition(" ")[2] for line in told.out.splitlines()]
+    assert lines == [f"{BEGAN.astimezone():%A, %Y-%m-%d, UTC%z}", *live, "the recording ends here"]
+    stamps = [line[:8] for line in told.out.splitlines()]
+    assert stamps == sorted(stamps)
+    at = f"{(BEGAN + timedelta(seconds=360)).astimezone():%H:%M:%S}"
+    assert f"{at} UNREACHABLE, tried again by itself: connection refused" in told.out
 
 
 def test_a_recording_that_somebody_made_up_writes_no_control_character(tmp_path: Path) -> None:
