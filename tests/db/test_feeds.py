@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support import MakeDatabase, ask
 from tui.core.bundle import Bundle
 from tui.core.deck import Problem
 from tui.core.panels import Scope
+from tui.db import feeds
 from tui.db.feeds import Feeds
 from tui.db.link import Link
 from tui.db.session import Session
@@ -44,10 +46,10 @@ async def rig(make_database: MakeDatabase) -> AsyncIterator[Rig]:
     ask(database.dsn, "delete from public.agent_executions")
     ask(database.dsn, "delete from public.error_logs")
     target, bundle = resolve(database.dsn, environ={}), read_bundle()
-    session, link, feeds = Session(target, bundle), Link(target), Feeds(bundle)
-    feeds.choose((await session.look()).catalog)
+    session, link, made = Session(target, bundle), Link(target), Feeds(bundle)
+    made.choose((await session.look()).catalog)
     await link.open()
-    yield Rig(database.dsn, session, link, feeds)
+    yield Rig(database.dsn, session, link, made)
     await link.close()
     await session.close()
 
@@ -106,6 +108,18 @@ async def test_a_tick_of_one_scope_shows_that_scope_only_in_one_round_trip(rig: 
     rig.run(ran("x8", "a", "completed", "0 seconds", "1 second"))
     panel = (await rig.feeds.tick(rig.link, 900, A)).executions
     assert [row.id for row in panel.rows] == [ident(name) for name in ("x8", "x5", "x1")], "new ones, too"
+
+
+@pytest.mark.parametrize("route", ["direct"])
+async def test_after_a_long_while_without_an_answer_nothing_in_between_is_left_uncounted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await rig.feeds.tick(rig.link, 300)).executions.totals.total == 0
+    rig.run(ran("x1", "a", "completed", "14 seconds", "1 second"))
+    rig.run(ran("x2", "a", "completed", "7 seconds", "1 second"))
+    monkeypatch.setattr(feeds, "monotonic", lambda: monotonic() + feeds.WIDE_EVERY - 0.9)
+    panel = (await rig.feeds.tick(rig.link, 300)).executions
+    assert panel.totals.total == len(panel.rows) == 2
 
 
 @pytest.mark.parametrize("route", ["direct"])
@@ -192,8 +206,8 @@ async def test_a_query_that_breaks_its_contract_stops_its_panel_only_and_says_wh
     rig: Rig, text: str, reason: str
 ) -> None:
     rig.run("insert into public.error_logs (tenant_id, source, message) values ({b}, 'w', 'E: 9')")
-    feeds = Feeds(broken(read_bundle(), "panels/executions_new.sql", text))
-    feeds.choose((await rig.session.look()).catalog)
-    both = await feeds.tick(rig.link, 900)
+    misled = Feeds(broken(read_bundle(), "panels/executions_new.sql", text))
+    misled.choose((await rig.session.look()).catalog)
+    both = await misled.tick(rig.link, 900)
     assert reason in both.executions.problem
     assert both.errors.total == 1 and not both.errors.problem
