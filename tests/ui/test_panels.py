@@ -377,3 +377,38 @@ async def test_n_goes_from_problem_to_problem_and_the_filter_finds_whose(panel: 
         await pilot.press("slash", *("acme" if panel == "2" else "Validation"), "enter")
         assert len(table.listed) == (12 if panel == "2" else 1)
         await pilot.press("escape")
+
+
+async def test_text_of_the_database_is_shown_not_obeyed_wherever_it_is_opened() -> None:
+    bad = "[/] [@click=app.exit]z[/] \x1b]52;c;aGk=\x07 x\u202ey\u200b " + "家" * 40
+    deck = Scoped()
+    scope = Scope("k", bad)
+    deck.scopes_now = (ScopeShare(scope, 1, 1),)
+    runs, faults = executions(), errors()
+    run = replace(runs.rows[0], scope=bad, message=bad)
+    deck.panels_now = panels(
+        replace(runs, rows=(run,)), replace(faults, groups=(replace(faults.groups[0], kind=bad, message=bad),))
+    )
+    deck.opened_now = OpenedExecution(run, (Value(bad, bad),), (LogLine(NOON, bad, bad, bad, 1.0),), log_cut=True)
+    deck.error_now = OpenedError(900, (), (Occurrence(bad, NOON, bad, bad, bad, bad),))
+    async with dashboard(deck, (80, 24)) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press("t")
+        await shows(pilot, "Whose rows")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: deck.asked_for[-1][1] == scope)
+        for keys in (
+            ("2", "enter"),
+            ("end", "y"),
+            ("escape",),
+            ("3", "enter"),
+            ("tab", "end"),
+            ("tab", "enter"),
+            ("y",),
+        ):
+            await pilot.press(*keys)
+            await pilot.pause(0.1)
+            assert all(one.isprintable() for one in screen_text(app).replace("\n", ""))
+            assert all(one.isprintable() or one == "\n" for one in app.clipboard)
+        assert len(app.screen_stack) == 3
+        assert "[@click=app.exit]z[/]" in app.clipboard and "\\x1b]52;c;aGk=\\x07" in app.clipboard
