@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.cli.support import PATCHDECK, environment
+from tests.cli.support import PATCHDECK, environment, patchdeck
 from tests.faults.line import line_to
 from tests.support import MakeDatabase
 
@@ -19,9 +19,12 @@ RTT = 0.06
 
 
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
-@pytest.mark.parametrize("state", ["legacy", "applied"])
+@pytest.mark.parametrize("state", ["legacy", "applied", "recorded"])
 async def test_status_is_the_handshake_and_one_round_trip(make_database: MakeDatabase, state: str) -> None:
-    database = make_database(state)
+    """Whether nothing was applied, or by other means, or by patchdeck, which keeps a record of it."""
+    database = make_database("legacy" if state == "recorded" else state)
+    if state == "recorded":
+        assert patchdeck("apply", "--confirm", database.name, dsn=database.dsn).code == 0
     place = psycopg.conninfo.conninfo_to_dict(database.dsn)
     async with line_to(str(place["host"]), int(place["port"]), rtt=RTT) as line:
         there = database.dsn.replace(f":{place['port']}/", f":{line.port}/")
@@ -29,6 +32,6 @@ async def test_status_is_the_handshake_and_one_round_trip(make_database: MakeDat
             *PATCHDECK, "status", env=environment(there), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         code = await process.wait()
-    assert code == (0 if state == "applied" else 1)
+    assert code == (1 if state == "legacy" else 0)
     # The last turn is Terminate, which nobody answers and nobody waits for.
     assert line.turns == SCRAM_TURNS + 1 + 1

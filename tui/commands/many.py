@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.core.look import Look
     from tui.db.target import Target
 
-AT_ONCE = 32
+AT_ONCE = 64
 """Databases asked at the same time: a look is some milliseconds of work here and mostly waiting for the line."""
 
 
@@ -76,7 +76,8 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
         try:
             bundle, target = bundle_of(one), find_target(one, read_only=options.read_only)
             async with room:
-                await asyncio.to_thread(fetch_password, one, target)
+                if one.settings.password_command is not None:
+                    await asyncio.to_thread(fetch_password, one, target)
                 return await _look(one, target, bundle)
         except (Stop, Problem) as problem:
             return Glance(one, problem=problem.message, hint=problem.hint)
