@@ -78,7 +78,8 @@ class _Targeted(Told):
             records = [
                 record
                 for parameter in self.get_params(ctx)
-                if isinstance(parameter, click.Option) and (parameter in self._target_parameters) is wanted
+                if isinstance(parameter, click.Option)
+                and (parameter in self._target_parameters) is wanted
                 and (record := parameter.get_help_record(ctx)) is not None
             ]
             if records:

@@ -54,7 +54,7 @@ def test_what_stands_there_is_read() -> None:
         ('["vault", "read", "db"]', "[]", 12, "targets.prod.password_command"),
         ('["vault", "read", "db"]', '"vault read db"', 12, "targets.prod.password_command"),
         ('theme = "light"', "default = 1", 1, "unknown field `default`: it has keys, targets, theme"),
-        ('theme = "light"', 'theme = "solarized"', 1, "at theme"),
+        ('theme = "light"', 'theme = "solarized"', 1, "theme is one of dark, light, high-contrast, ansi"),
         ('"H"', "5", 20, "at keys.history"),
         ('[targets."eu.west"]', '[targets."eu.west"]\nrefresh = 0', 15, "targets.eu.west.refresh"),
         ("refresh = 5", "refresh = ", 11, "not valid TOML"),

@@ -75,6 +75,7 @@ async def test_every_run_is_listed_with_its_outcome_and_the_marked_one_in_full(s
         assert ["rollback" in one for one in listed] == [True, False]
         assert all("committed" in one for one in listed)
         assert "restore-closed" in screen_text(app)
+        assert "History · 2 runs" in screen_text(app)
         await pilot.press("down")
         await shows(pilot, "3 h ago")
         assert APPLY.run_id in screen_text(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -84,7 +84,10 @@ def parse(text: str, file: str) -> Config:
     """What the TOML `text` of `file` (its name in messages) states. Raises ConfigError for its first mistake."""
     found = read(text, _File)
     if not isinstance(found, _File):
-        raise ConfigError(file, *found[0])
+        reason, line = found[0]
+        if reason.endswith(" at theme"):
+            reason = f"theme is one of {', '.join(get_args(ThemeName))}"
+        raise ConfigError(file, reason, line)
     known = places(text)
     for name, target in found.targets.items():
         if not Name.fullmatch(name):

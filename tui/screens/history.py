@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import ClassVar
 
 from textual import events
@@ -32,10 +31,9 @@ COLUMNS = (
     Column("patch", 8),
     Column("by", 0),
 )
-LEFT_OUT = ((96, "patch"),)
-"""Below so many cells a column is left out: the text below the list has it."""
-SHORT = 80
-"""Below so many cells a run is named by its action alone."""
+NARROW = tuple(Column("run", 8) if column.title == "run" else column for column in COLUMNS if column.title != "patch")
+SHORT = 96
+"""Below so many cells the list has no patch and a run is named by its action alone: the text below has both."""
 LIMIT = 50
 """Runs that one look reads (queries/ledger_read.sql)."""
 
@@ -43,7 +41,6 @@ LIMIT = 50
 class HistoryScreen(TitledScreen):
     """The runs above, the marked one below."""
 
-    CSS_PATH = "proof.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
         Binding("y", "copy", "Copy", tooltip="Copy the marked run's id, for patchdeck report"),
@@ -61,8 +58,8 @@ class HistoryScreen(TitledScreen):
         super().__init__(context)
         self.table = LineTable(COLUMNS, context.glyphs, id="history-runs")
         self.reader = Reader(context.glyphs, id="history-text")
-        self.list_frame = Frame("History", id="proof-list")
-        self.text_frame = Frame("Run", id="proof-detail")
+        self.list_frame = Frame("History", id="history-list")
+        self.text_frame = Frame("Run", id="history-run")
         self._runs: dict[str, RunRecord] = {}
 
     def content(self) -> ComposeResult:
@@ -116,14 +113,12 @@ class HistoryScreen(TitledScreen):
 
     def _show(self) -> None:
         look = self.store.look
-        left_out = {title for cells, title in LEFT_OUT if self.size.width < cells}
         short = self.size.width < SHORT
-        columns = [column for column in COLUMNS if column.title not in left_out]
-        self.table.set_columns([Column("run", 8) if short and one.title == "run" else one for one in columns])
+        self.table.set_columns(NARROW if short else COLUMNS)
         self._runs = {run.run_id: run for run in look.runs} if look else {}
         stale = self.context.look_age() is not None or self.context.age() is not None
         rows = [
-            Row(key, self._cells(run, left_out, short=short), search=f"{run.name} {run.operator}".lower())
+            Row(key, self._cells(run, short=short), search=f"{run.name} {run.operator}".lower())
             for key, run in self._runs.items()
         ]
         self.table.set_rows(rows, empty=self._empty(look), stale=stale)
@@ -138,7 +133,7 @@ class HistoryScreen(TitledScreen):
             return "nothing is known yet of this database"
         return f"{LEDGER_SAID[look.ledger]} ({bundle})" if look.ledger == "read" else LEDGER_SAID[look.ledger]
 
-    def _cells(self, run: RunRecord, left_out: Collection[str], *, short: bool) -> tuple[Span, ...]:
+    def _cells(self, run: RunRecord, *, short: bool) -> tuple[Span, ...]:
         good = run.outcome == "committed"
         sign: Span = (self.glyphs.ok, "ok") if good else (self.glyphs.warn, "warn")
         cells: dict[str, Span] = {
@@ -150,7 +145,7 @@ class HistoryScreen(TitledScreen):
             "patch": (one_line(run.checksum[:8], 8), "dim"),
             "by": (_who(run), "text"),
         }
-        return tuple(cells[column.title] for column in COLUMNS if column.title not in left_out)
+        return tuple(cells[column.title] for column in (NARROW if short else COLUMNS))
 
     def _show_marked(self, *, from_top: bool) -> None:
         run, look = self._marked, self.store.look
