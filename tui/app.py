@@ -300,6 +300,22 @@ class PatchdeckApp(App[None]):
 
         self.push_screen(LocksScreen(self._dashboard.context))
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by way of the terminal (OSC 52), or into a file where that is more than it takes; the file is named."""
+        from tui.copied import kept_instead
+
+        try:
+            path = kept_instead(text)
+        except OSError as error:
+            said = f"not copied: {one_line(error.strerror or str(error), 200)}"
+        else:
+            if path is None:
+                super().copy_to_clipboard(text)
+                return
+            said = f"too long for a terminal's clipboard: in {one_line(str(path), 1000)}"
+        # After what the screen says of a copy.
+        self.call_after_refresh(lambda: self._say(said))
+
     def action_retry(self) -> None:
         """Connect again now, whatever was waited for."""
         self._poller.retry_now()

@@ -110,6 +110,23 @@ def test_the_view_says_every_word_of_the_report() -> None:
         assert "\\" not in text and "**" not in text and "o_o|x `y` *z*" in " ".join(text.split())
 
 
+async def test_what_is_too_long_for_a_clipboard_is_copied_into_a_file() -> None:
+    many = tuple(replaced(POLICY, name=f"{number:>060}") for number in range(1300))
+    deck = remembering(APPLY)
+    deck.recorded_now = (replace(row(APPLY), after=Catalog(tables=(replaced(TABLE, policies=many),))),)
+    async with dashboard(deck) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press("h", "enter")
+        await shows(pilot, "as the ledger of the database records it")
+        await pilot.press("y")
+        await shows(pilot, "too long for a terminal's clipboard")
+        (file,) = folder().parent.glob("copied.txt")
+        assert file.name in screen_text(app)
+        assert file.read_text(encoding="utf-8") == markdown(from_ledger(deck.bundle, HERE, deck.recorded_now[0]))
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert app.clipboard == ""
+
+
 @pytest.mark.parametrize("size", [(60, 20), (120, 40)])
 async def test_the_report_key_writes_files_for_their_owner_only_and_shows_where(size: tuple[int, int]) -> None:
     deck = remembering(BACK, APPLY)
