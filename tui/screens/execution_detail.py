@@ -125,4 +125,4 @@ def _value_lines(values: tuple[Value, ...], cells: int) -> list[Line]:
         rest = f" ({count(one.missing)} more characters)" if one.missing else ""
         role: Role = "dim" if one.text is None else "text"
         fields.append((one_line(one.name, 60), "null" if one.text is None else one.text + rest, role))
-    return [Line(), line(("row", "dim")), *field_lines(fields, cells, label)]
+    return [Line(), line(("row", "dim")), *field_lines(fields, cells, label, newlines=True)]

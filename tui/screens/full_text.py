@@ -102,11 +102,15 @@ class FullText(TitledScreen):
             self.rest()
 
 
-def field_lines(fields: Sequence[tuple[str, str, Role]], cells: int, label: int = LABEL) -> list[Line]:
-    """A field a line; a text that is longer goes on below itself, for here is where nothing is cut."""
+def field_lines(
+    fields: Sequence[tuple[str, str, Role]], cells: int, label: int = LABEL, *, newlines: bool = False
+) -> list[Line]:
+    """A field a line; a text that is longer goes on below itself, for here is where nothing is cut. With `newlines` a
+    text's own lines are kept.
+    """
     lines: list[Line] = []
     for name, text, role in fields:
-        parts = wrap(((visible(text, limit=WHOLE, newlines=True), role),), max(1, cells - label))
+        parts = wrap(((visible(text, limit=WHOLE, newlines=newlines), role),), max(1, cells - label))
         for number, part in enumerate(parts):
             lines.append(line((fit("" if number else name, label), "dim"), *part))
     return lines
