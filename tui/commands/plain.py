@@ -116,10 +116,12 @@ async def _live(session: Session, pace: Pace, out: Output, recorder: Recorder | 
 async def _tell(store: Store, teller: Teller, lines: _Lines, recorder: Recorder | None, due: asyncio.Event) -> None:
     """Tell every change of the store, and silence."""
     while not lines.unread:
-        moment, now = moment_of(store), time.monotonic()
-        if recorder is not None:
+        moment, now, wall = moment_of(store), time.monotonic(), datetime.now().astimezone()
+        if recorder is not None and recorder.going:
             recorder.keep(moment)
-        lines.write(teller.tell(moment, now), datetime.now().astimezone())
+            if recorder.trouble:
+                lines.write((f"the recording has ended: {recorder.trouble}",), wall)
+        lines.write(teller.tell(moment, now), wall)
         match store.connection:
             case AuthFailed(reason, hint):
                 raise Problem("auth", reason, hint, retry=False)
