@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import BUNDLE, ROOT
-from tui.core.bundle_derive import derive, gaps
+from tui.core.bundle_derive import derive
+from tui.core.bundle_gaps import gaps
 from tui.core.bundle_toml import expected_toml, toml_string
 from tui.core.catalog import (
     Catalog,

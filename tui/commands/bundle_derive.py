@@ -14,7 +14,7 @@ from tui.core.aftermath import counted
 from tui.core.bundle import MANIFEST, Bundle, Manifest, Script
 from tui.core.bundle_check import BEFORE, check
 from tui.core.bundle_derive import derive as derived
-from tui.core.bundle_derive import gaps
+from tui.core.bundle_gaps import gaps
 from tui.core.bundle_toml import expected_toml
 from tui.core.check import Check
 from tui.core.expectation import Expectation
