@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -299,6 +300,22 @@ def test_what_trying_again_does_not_mend_ends_it_with_a_line_and_the_reason(make
     assert away.code == 3
     assert "STOPPED: " in away.out and '"nowhere" does not exist' in away.out
     assert '"nowhere" does not exist' in away.err
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_before_anything_else(tmp_path: Path) -> None:
+    file = tmp_path / "full.jsonl"
+    # A limit on the size of files stands in for the disk.
+    limited = (
+        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000));"
+        "runpy.run_module('tui', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "--plain", "--record", str(file)],
+        cwd=ROOT, env=environment("postgresql://nobody@127.0.0.1:1/none"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{file} can not be written: File too large" in done.stderr
+    assert not file.exists()
 
 
 def test_it_stands_without_a_command() -> None:

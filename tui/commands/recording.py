@@ -41,6 +41,9 @@ def recorded(path: Path | None, deck: Deck, pace: Pace, out: Output) -> Iterator
         refresh=pace.refresh, look_every=pace.look_every, window=pace.window,
     )  # fmt: skip
     recorder.begin(head, Contents(deck.bundle.manifest, deck.bundle.expectation))
+    if recorder.trouble:
+        path.unlink(missing_ok=True)
+        raise Stop(Exit.USAGE, f"{path} can not be written: {recorder.trouble}")
     try:
         yield recorder
     finally:
