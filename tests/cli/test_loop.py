@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.cli.support import PATCHDECK, environment, patchdeck, schema_of
-from tests.support import BUNDLE, ROOT, Database, MakeDatabase
+from tests.support import BUNDLE, ROOT, MakeDatabase
 
 RUN_KEYS = {
     "outcome", "statements", "failed_statement", "created", "altered", "unchanged", "dropped",
@@ -219,64 +217,6 @@ def test_the_doctor_measures_and_checks(make_database: MakeDatabase, route: str)
     assert 0 < found.json["round_trip"]["best_seconds"] <= found.json["round_trip"]["median_seconds"] < 1
     assert {check["level"] for check in found.json["checks"]} <= {"pass", "warn"}
     assert "round trip" in patchdeck("doctor", dsn=database.dsn).out
-
-
-class _Cut:
-    """A line that goes dead, for good, when the client sends COMMIT: nobody can ask what became of it."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._there = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._cut = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            if self._cut.is_set():
-                client.close()
-                continue
-            server = socket.create_connection(self._there)
-            for source, sink, watched in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._carry, args=(source, sink, watched), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket, watched: bool) -> None:
-        try:
-            while (data := source.recv(65536)) and not self._cut.is_set():
-                if watched and b"commit\0" in data:
-                    self._cut.set()
-                    break
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            end.close()
-
-
-@pytest.mark.parametrize("route", ["direct"])
-@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
-def test_an_outcome_that_can_not_be_known_is_said_to_be(make_database: MakeDatabase) -> None:
-    database = make_database("legacy")
-    with psycopg.connect(database.direct_dsn) as connection:
-        line = _Cut(connection.info.host, connection.info.port)
-    try:
-        ran = patchdeck("apply", "--confirm", database.name, "--json", dsn=_through(database, line.port))
-    finally:
-        line.close()
-    assert (ran.code, ran.json["outcome"]) == (6, "unknown"), ran
-    assert "patchdeck status" in ran.json["next_step"]
-
-
-def _through(database: Database, port: int) -> str:
-    """The database's direct DSN with another port; libpq takes a later parameter over an earlier one."""
-    return f"{database.direct_dsn}&port={port}&hostaddr=127.0.0.1"
 
 
 @pytest.mark.parametrize("route", ["direct"])
