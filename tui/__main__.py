@@ -10,12 +10,14 @@ from types import TracebackType
 
 import click
 
+from tui import loading
 from tui.cli import cli
 from tui.exits import Exit, Stop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (None: those of the process) and return its exit code."""
+    loading.begin()
     _prepare_streams()
     if "_PATCHDECK_COMPLETE" in os.environ:
         from tui.commands.completion import prepare

@@ -25,6 +25,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from tui import loading
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.exits import Exit
 from tui.pace import Pace
@@ -49,6 +50,8 @@ given what ends the app also later.
 """
 
 TTY_CHECK_SECONDS = 5.0
+LOADED_SECONDS = 2.0
+"""By then what the dashboard keeps for good is there."""
 CLOSE_SECONDS = 0.3
 """How long leaving waits for the connections: the terminal is given back within half a second of a signal."""
 PLAIN = {"…": "~", "·": "-", "–": "-", "×": "x", "⏎": "/", "↑": "^", "↓": "v", "←": "<", "→": ">"}
@@ -203,6 +206,7 @@ class PatchdeckApp(App[None]):
         self.set_class(self.settings.ascii, "-ascii")
         self.set_interval(1.0, self._tick)
         self.set_interval(TTY_CHECK_SECONDS, self._check_terminal)
+        self.set_timer(LOADED_SECONDS, loading.end)
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
         loop = asyncio.get_running_loop()
         for number, code in EXIT_CODES.items():
