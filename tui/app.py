@@ -28,6 +28,7 @@ from textual.worker import Worker, WorkerState
 from tui import loading
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.exits import Exit
+from tui.loop import run
 from tui.pace import Pace
 from tui.screens.opening import Opening
 from tui.terminal import TerminalDriver
@@ -471,7 +472,7 @@ def run_dashboard(deck: Deck | Opener, settings: Settings, recorder: Recorder | 
     What has to be loaded for a deck is best left to an `Opener`: the first frame does not wait for it.
     `recorder`: what keeps a recording of it, which stays its maker's to close.
     """
-    return in_terminal(lambda: asyncio.run(_run(deck, settings, recorder)))
+    return in_terminal(lambda: run(_run(deck, settings, recorder)))
 
 
 def in_terminal(show: Callable[[], int]) -> int:

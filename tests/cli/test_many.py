@@ -92,9 +92,12 @@ def test_a_watched_database_is_followed(make_database: MakeDatabase, tmp_path: P
         running.wait_for("NOT APPLIED", timeout=20)
         assert patchdeck("apply", "--confirm", database.name, dsn=database.dsn).code == 0
         running.wait_for("✓ APPLIED", timeout=20)
-        cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and "
-        assert ask(database.admin_dsn, cut + "pid <> pg_backend_pid()")
+        maintenance = database.admin_dsn.replace(f"/{database.name}?", "/postgres?")
+        ask(maintenance, f"alter database {database.name} allow_connections false")
+        cut = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.name}'"
+        assert ask(maintenance, cut)
         running.wait_for("NOT REACHED", timeout=20)
+        ask(maintenance, f"alter database {database.name} allow_connections true")
         running.wait_for("✓ APPLIED", timeout=20)
         running.send("\x03")
         assert running.wait_exit()[0] == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,3 +29,8 @@ def opened(dsn: str, columns: int = 120, rows: int = 40, *options: str, **enviro
     with PtySession(command, columns=columns, rows=rows, environment=environment) as running:
         running.wait_for("? Help")
         yield running
+
+
+def clockless(screen: str) -> str:
+    """The screen without what moves by itself: the time of day, ages, round trips."""
+    return re.sub(r"\d\d:\d\d:\d\d|<?\d+ (ms|s|min)\b", "", screen)

@@ -34,6 +34,8 @@ HOSTILE = "\x1b]52;c;aGVsbG8=\x07\x1b[31mred\x9b2J\u202egnp\u2066\x00\x7f\x08[/]
 
 ERROR = 'ERROR: relation "public.[x]" does not exist [SQLSTATE=42P01] [/]'
 
+SECRET = "postgresql://dana:correct-horse@db.example.com/postgres"
+
 
 class MovingDeck(ScriptedDeck):
     """Every tick brings one more execution."""
@@ -47,10 +49,28 @@ class MovingDeck(ScriptedDeck):
         return await super().tick(window, scope)
 
 
+class FaultyDeck(ScriptedDeck):
+    """A defect of ours in the third tick: raised in the worker that asks, or in what its answer is drawn with."""
+
+    def __init__(self, *, drawn: bool) -> None:
+        super().__init__()
+        self._drawn, self._ticks = drawn, 0
+
+    async def tick(self, window: int, scope: Scope | None = None) -> Panels:
+        self._ticks += 1
+        if self._ticks == 3 and not self._drawn:
+            raise LookupError(SECRET)
+        if self._ticks == 3:
+            self.panels_now = panels(faults=replace(errors(), groups=(SECRET,)))  # type: ignore[arg-type]
+        return await super().tick(window, scope)
+
+
 def deck(mode: str) -> ScriptedDeck:
     """The deck of a mode."""
     if mode in ("moving", "deaf"):
         return MovingDeck()
+    if mode in ("defect", "crash"):
+        return FaultyDeck(drawn=mode == "crash")
     made = ScriptedDeck()
     if mode == "broken":
         made.look_now = look(checks(outcome=missing("flows_delete")))

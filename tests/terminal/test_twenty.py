@@ -22,8 +22,8 @@ import pytest
 from textual.binding import Binding
 
 from tests.support import ROOT, Database, MakeDatabase, ask, wait_for
-from tests.terminal.opened import opened, scripted
-from tests.terminal.pty_session import Cell, PtySession, without_sequences
+from tests.terminal.opened import clockless, opened, scripted
+from tests.terminal.pty_session import PtySession, without_sequences
 from tests.terminal.test_hostile import assert_tame
 from tests.terminal.wire import Wire
 from tui.screens.base import key_word
@@ -44,16 +44,6 @@ select count(*) from pg_stat_activity
 where datname = current_database() and application_name ~ 'apply|rollback|rehearse'
 """
 SLEEP = "\ndo $$ begin perform pg_catalog.pg_sleep(30); end $$;\n"
-
-
-def clockless(screen: str) -> str:
-    """The screen without what moves by itself: the time of day, ages, round trips."""
-    return re.sub(r"\d\d:\d\d:\d\d|<?\d+ (ms|s|min)\b", "", screen)
-
-
-def look_of(cells: list[Cell]) -> tuple[str, ...]:
-    """The grounds that the cells of a line lie on, in order of appearance."""
-    return tuple(dict.fromkeys(cell.bg for cell in cells))
 
 
 def marked(running: PtySession, within: int) -> str:
@@ -155,6 +145,7 @@ def test_01_the_first_frame_says_where_and_how(make_database: MakeDatabase, size
     with opened(make_database("legacy").dsn, *size) as running:
         running.wait_for("! NOT APPLIED")
         running.wait_for("checks ")
+        running.pump(0.5)
         title, *_, footer = running.screen().splitlines()
         assert re.match(r" patchdeck  127\.0\.0\.1 +● direct  PG 18.* read-write \d\d:\d\d:\d\d$", title)
         assert set(re.split(r"  +", footer.strip())) <= words
@@ -188,7 +179,7 @@ def test_03_help_names_every_key(size: Size) -> None:
         running.pump(0.5)
         before = clockless(running.screen())
         running.send("?")
-        running.wait_for("Move up one row")
+        running.wait_for("─ Keys ─")
         running.pump(0.3)
         shown = set()
         for _ in range(6):

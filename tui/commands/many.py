@@ -15,6 +15,7 @@ from tui.core.deck import Aim, Problem
 from tui.core.text import count
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
+from tui.loop import run
 from tui.options import Options
 from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 
@@ -53,7 +54,7 @@ def status_of_all(options: Options, *, as_json: bool) -> int:
     targets = [one for _, one in sorted(configured().items())]
     if not targets:
         raise Stop(Exit.USAGE, f"no target is configured, in patchdeck.toml or in {user_file()}", "see the README")
-    found = asyncio.run(_glance_at(targets, options))
+    found = run(_glance_at(targets, options))
     if as_json:
         out.json(_document(found))
     else:

@@ -19,6 +19,7 @@ from tui.config import named
 from tui.core.deck import Problem
 from tui.core.text import strip_controls
 from tui.exits import Exit
+from tui.loop import run
 from tui.moment import Moment, moment_of
 from tui.options import Options
 from tui.output import Output
@@ -47,7 +48,7 @@ def plain(options: Options, record: Path | None) -> int:
     refresh = chosen.settings.refresh if chosen else None
     pace = Pace() if refresh is None else Pace(refresh=refresh)
     with recorded(record, session, pace, out) as recorder:
-        asyncio.run(_live(session, pace, out, recorder))
+        run(_live(session, pace, out, recorder))
     return Exit.HEALTHY
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +10,7 @@ from tui.commands.secrets import warn_of_secrets
 from tui.config import NamedTarget, named
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
+from tui.loop import run
 from tui.options import Options
 from tui.output import Output
 from tui.passwords import from_command, prompt
@@ -97,4 +97,4 @@ def ask(session: G, question: Callable[[G], Awaitable[T]]) -> T:
         finally:
             await session.close()
 
-    return asyncio.run(answer())
+    return run(answer())

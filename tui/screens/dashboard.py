@@ -18,7 +18,7 @@ from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, AuthFailed, Connected, Part, Reconnecting, Stopped
 from tui.theme import Role
-from tui.widgets.band import WIDE, Verdict, headline, migration_lines, narrow_lines, tally
+from tui.widgets.band import WIDE, Verdict, cause, headline, migration_lines, narrow_lines, tally
 from tui.widgets.body import TALL, Body
 from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of
 from tui.widgets.frame import Frame
@@ -178,7 +178,7 @@ class Dashboard(TitledScreen):
         store, table = self.store, self.body.table
         if isinstance(store.connection, Reconnecting | AuthFailed | Stopped):
             # The narrow band has no room for it, and what the verdict means is not known to hold any more.
-            words = f"{one_line(store.connection.reason, 300)}  {one_line(store.connection.hint, 200)}"
+            words = f"{one_line(cause(store.connection.reason), 300)}  {one_line(store.connection.hint, 200)}"
             return (f"{self.glyphs.bad} {words}", "bad")
         if store.notice is not None:
             words = f"{one_line(store.notice.text, 300)}  {one_line(store.notice.hint, 200)}"

@@ -235,12 +235,17 @@ def _record(run: RunRecord | None) -> Groups:
 def _trouble(band: Band) -> Groups:
     match band.connection:
         case Reconnecting(reason=reason, hint=hint) | AuthFailed(reason, hint) | Stopped(reason, hint):
-            return (((one_line(reason, 200), "text"),), ((one_line(hint, 200), "dim"),))
+            return (((one_line(cause(reason), 200), "text"),), ((one_line(hint, 200), "dim"),))
         case Connecting():
             host = one_line(band.destination.host, 80)
             return (((f"{host} port {band.destination.port}", "dim"),),)
         case Connected():
             return ((("reading the catalog", "dim"),),)
+
+
+def cause(reason: str) -> str:
+    """Why there is no connection, without where to: libpq says that first and at length, and the screen says it too."""
+    return reason.rpartition(" failed: ")[2]
 
 
 def _memory(band: Band, cells: int, glyphs: Glyphs) -> Spans:
