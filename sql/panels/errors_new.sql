@@ -8,7 +8,7 @@ with page as (
   select id, tenant_id, source, message, context, created_at
   from public.error_logs
   where created_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
-    and ($1::timestamptz is null or created_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+    and ($1::timestamptz is null or created_at <> $1::timestamptz or id > nullif($2::text, '')::uuid)
     and ($5::text is null or tenant_id = nullif($5::text, '')::uuid)
   order by created_at desc, id desc
   limit $3::bigint

@@ -6,7 +6,7 @@ with page as (
   from public.workflow_executions
   where status = 'failed'
     and completed_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
-    and ($1::timestamptz is null or completed_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+    and ($1::timestamptz is null or completed_at <> $1::timestamptz or id > nullif($2::text, '')::uuid)
   order by completed_at desc, id desc
   limit $3::bigint
 )

@@ -5,7 +5,7 @@ with page as (
   select id, workflow_id, status, started_at, completed_at, error, input
   from public.workflow_executions
   where started_at >= coalesce($1::timestamptz, now() - $4::double precision * interval '1 second')
-    and ($1::timestamptz is null or started_at > $1::timestamptz or id > nullif($2::text, '')::uuid)
+    and ($1::timestamptz is null or started_at <> $1::timestamptz or id > nullif($2::text, '')::uuid)
   order by started_at desc, id desc
   limit $3::bigint
 )
