@@ -33,16 +33,13 @@ from tui.core.panels import (
 )
 from tui.core.text import redact, visible
 from tui.db.link import Link, query_problem
-from tui.db.panel_queries import CLOCK, LIMITS, asking, bucket, error, execution, group, ids, tally
+from tui.db.panel_queries import BUCKETS, CLOCK, LIMITS, asking, bucket, error, execution, group, ids, tally
 from tui.db.pipeline import Command, Reply, Row, StatementError
 from tui.db.probe import set_local
 from tui.db.queries import query
 
 WIDE_EVERY = 15.0
 """Seconds between two readings of the whole window."""
-
-BUCKETS = 60
-"""Slices a window is cut into."""
 
 NARROW = 2
 """Buckets that are counted again in between, beside those since the last answer: the one that went on then, and one

@@ -14,9 +14,6 @@ from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import set_local
 
-BUCKETS = 60
-"""Slices that the course of an error is cut into."""
-
 SCOPES = 500
 """Scopes that are offered: the busiest of each panel."""
 
@@ -44,7 +41,7 @@ async def open_error(
     """The errors of one fingerprint over the last `window` seconds of `scope`, None for all. Raises Problem."""
     if not (source.course and source.occurrences):
         return OpenedError(window)
-    width = window // BUCKETS
+    width = window // panel.BUCKETS
     now, (course, occurrences) = await _ask(
         link,
         [

@@ -21,6 +21,9 @@ LIMITS = LOOK_LIMITS | {"statement_timeout": "3s", "max_parallel_workers_per_gat
 executions: 5.1 ms with, 1.8 ms without), and whoever only watches leaves them to others.
 """
 
+BUCKETS = 60
+"""Slices a window is cut into."""
+
 WHOLE = 100_000
 """Characters of a text that are kept; whoever wants more has a database client."""
 
