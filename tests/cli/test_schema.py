@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import psycopg
 import pytest
 
 from tests.cli.support import Ran, patchdeck
-from tests.support import MakeDatabase
+from tests.support import BUNDLE, Cluster, ask
+from tui.__main__ import main
 from tui.cli import DOCUMENTED
 from tui.commands.shapes import DOCUMENTS, schema
 
@@ -59,57 +66,161 @@ def _check(command: str, ran: Ran) -> None:
     assert flaws(ran.json, document, document) == [], (command, ran.code)
 
 
-LOOKS = ("status", "plan", "doctor", "history", "drift")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "status": ("status", "--json"),
+    "verify": ("verify", "--format", "json"),
+    "plan": ("plan", "--json"),
+    "drift": ("drift", "--json"),
+    "isolation": ("isolation", "--json"),
+    "history": ("history", "--json"),
+    "doctor": ("doctor", "--json"),
+    "report": ("report", "--format", "json"),
+}
+"""What looks, and says it as JSON."""
 
 
-def _looks(dsn: str, *options: str) -> None:
-    for command in LOOKS:
-        _check(command, patchdeck(command, "--json", *options, dsn=dsn))
-    _check("verify", patchdeck("verify", "--format", "json", *options, dsn=dsn))
+@dataclass(frozen=True)
+class State:
+    """A state a database is in for whom asks so, and what the commands say of it; `codes` are the exit codes of the
+    commands in the order of COMMANDS. Where one is in `silent`, there is no document, but one line of an error.
+    """
+
+    database: str
+    verdict: str
+    codes: tuple[int, ...]
+    silent: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    role: Literal["owner", "authenticator"] = "owner"
 
 
-@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
-@pytest.mark.parametrize("route", ["pooled"])
-class TestDocuments:
-    """Through a pooler: most is told there."""
+STATES = {
+    "legacy": State("legacy", "not_applied", (1, 1, 0, 1, 1, 0, 0, 1), ("report",)),
+    "applied": State("applied", "applied", (0, 0, 0, 0, 0, 0, 0, 0)),
+    "partial": State("partial", "partial", (1, 1, 0, 1, 1, 0, 0, 1), ("report",)),
+    "drifted": State("drifted", "drifted", (1, 1, 0, 1, 1, 0, 0, 0)),
+    "rolled back": State("rolled back", "rolled_back", (1, 1, 0, 0, 1, 0, 0, 0)),
+    "read-only": State("applied", "applied", (0, 1, 0, 0, 1, 0, 1, 0), options=("--read-only",)),
+    "no rights": State("applied", "applied", (1, 1, 4, 1, 1, 0, 1, 1), ("plan", "report"), role="authenticator"),
+}
 
-    def test_from_legacy_to_applied_to_rolled_back(self, make_database: MakeDatabase) -> None:
-        database = make_database("legacy")
-        dsn, name = database.dsn, database.name
-        _looks(dsn)
-        _check("rehearse", patchdeck("rehearse", "--json", dsn=dsn))
-        _check("apply", patchdeck("apply", "--json", "--confirm", name, dsn=dsn))
-        _looks(dsn)
-        _check("isolation", patchdeck("isolation", "--json", dsn=dsn))
-        _check("plan", patchdeck("plan", "--json", "--rollback", "restore-closed", dsn=dsn))
-        _check("report", patchdeck("report", "--format", "json", dsn=dsn))
-        back = patchdeck("rollback", "--json", "--confirm", name, "--mode", "restore", dsn=dsn)
+
+def _ask(*arguments: str, dsn: str) -> Ran:
+    """The command in this process: a document is the same, and half of what a process costs is its start."""
+    out, said = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATCHDECK_DSN", dsn)
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", said)
+        code = main(arguments)
+    return Ran(code, *(stream.buffer.getvalue().decode() for stream in (out, said)))
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Cluster) -> Callable[[State], str]:
+    """Where a database in that state is, through the pooler where there is one; one database for each, made once."""
+    there = cluster.address
+    pooled = bool(there.pooler_port)
+    made: dict[str, str] = {}
+
+    def at(state: State) -> str:
+        if state.database not in made:
+            name = f"schema_{len(made)}_{os.getpid()}"
+            template = {"partial": "broken"}.get(state.database, "legacy")
+            cluster.kept.create(name, template, template=template)
+            made[state.database] = name
+            _bring(state.database, there.dsn("postgres", name, pooled=pooled), name)
+        role = "postgres" if state.role == "owner" else "authenticator"
+        return there.dsn(role, made[state.database], pooled=pooled)
+
+    return at
+
+
+def _bring(state: str, dsn: str, name: str) -> None:
+    """Bring a legacy database into the state, by the commands, whose documents are looked at on the way."""
+    if state in ("applied", "drifted", "rolled back"):
+        applied = _ask("apply", "--json", "--confirm", name, dsn=dsn)
+        assert applied.code == 0, applied
+        _check("apply", applied)
+        _check("report", Ran(0, Path(applied.json["report"]["json"]).read_text(encoding="utf-8"), ""))
+    if state == "drifted":
+        ask(dsn, "alter policy agents_select on public.agents using (true)")
+    if state == "rolled back":
+        _check("rehearse", _ask("rehearse", "--json", "--rollback", "restore-closed", dsn=dsn))
+        back = _ask("rollback", "--json", "--confirm", name, "--mode", "restore", dsn=dsn)
+        assert back.code == 0, back
         _check("rollback", back)
         _check("report", Ran(0, Path(back.json["report"]["json"]).read_text(encoding="utf-8"), ""))
-        _looks(dsn)
 
-    def test_broken_and_read_only(self, make_database: MakeDatabase) -> None:
-        dsn = make_database("broken").dsn
-        _looks(dsn)
-        _check("isolation", patchdeck("isolation", "--json", dsn=dsn))
-        _check("status", patchdeck("status", "--json", "--read-only", dsn=dsn))
-        _check("verify", patchdeck("verify", "--format", "json", "--read-only", dsn=dsn))
-        _check("rehearse", patchdeck("rehearse", "--json", "--read-only", dsn=dsn))
 
-    def test_a_role_without_rights(self, make_database: MakeDatabase) -> None:
-        database = make_database("legacy")
-        for command in ("status", "doctor"):
-            _check(command, patchdeck(command, "--json", dsn=database.api_dsn))
-        refused = patchdeck("apply", "--json", "--confirm", database.name, dsn=database.api_dsn)
-        assert refused.code == 4
-        _check("apply", refused)
+one_server = pytest.mark.parametrize("cluster", ["pg18"], indirect=True, scope="module")
+
+
+@one_server
+@pytest.mark.parametrize("name", STATES)
+def test_every_look_in_every_state(address: Callable[[State], str], name: str) -> None:
+    state = STATES[name]
+    dsn = address(state)
+    codes = []
+    for command, arguments in COMMANDS.items():
+        ran = _ask(*state.options, *arguments, dsn=dsn)
+        codes.append(ran.code)
+        if command in state.silent:
+            assert (ran.out, len(ran.err.splitlines())) == ("", 1), ran
+            assert "permission denied" in ran.err or "no run is recorded there that this role may read" in ran.err
+            continue
+        _check(command, ran)
+        if command == "status":
+            assert ran.json["verdict"] == state.verdict
+    assert dict(zip(COMMANDS, codes, strict=True)) == dict(zip(COMMANDS, state.codes, strict=True))
+
+
+@one_server
+def test_every_run_that_changes_nothing(address: Callable[[State], str], tmp_path: Path) -> None:
+    """Rehearsed, failed, refused for four reasons, nothing to do; and the plan of a way back."""
+    legacy, applied, back = (address(STATES[name]) for name in ("legacy", "applied", "rolled back"))
+    folder = tmp_path / "bundle"
+    shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("demo"))
+    (folder / "PATCH.sql").write_text("select 1 / 0;\n" + (BUNDLE / "PATCH.sql").read_text(encoding="utf-8"), "utf-8")
+    name = psycopg.conninfo.conninfo_to_dict(applied)["dbname"]
+    confirmed = ("--confirm", str(name))
+    for code, dsn, arguments in (
+        (0, legacy, ("rehearse",)),
+        (0, back, ("rehearse",)),
+        (5, legacy, ("rehearse", "--bundle", str(folder))),
+        (4, legacy, ("rehearse", "--read-only")),
+        (4, applied, ("apply", "--confirm", "another")),
+        (4, address(STATES["no rights"]), ("rollback", *confirmed)),
+        (0, applied, ("apply", *confirmed)),
+        (0, applied, ("plan", "--rollback", "restore-closed")),
+    ):
+        ran = _ask(*arguments, "--json", dsn=dsn)
+        assert ran.code == code, ran
+        _check(arguments[0], ran)
+
+
+@one_server
+def test_all_at_once(address: Callable[[State], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {f"t{number}": address(state) for number, state in enumerate(STATES.values())}
+    places["gone"] = NOWHERE
+    tables = [f'[targets.{name}]\nenvironment = "local"\ndsn = "{dsn}"\n' for name, dsn in places.items()]
+    (tmp_path / "patchdeck.toml").write_text("".join(tables), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    ran = _ask("status", "--all", "--json", dsn="")
+    _check("status-all", ran)
+    assert (ran.code, len(ran.json["targets"])) == (3, len(places))
+
+
+NOWHERE = "postgresql://postgres@127.0.0.1:1/postgres"
 
 
 def test_unreachable() -> None:
     for command in (["rehearse"], ["apply", "--confirm", "postgres"], ["rollback", "--confirm", "postgres"]):
-        ran = patchdeck(*command, "--json", dsn="postgresql://postgres@127.0.0.1:1/postgres")
+        ran = _ask(*command, "--json", dsn=NOWHERE)
         assert ran.code == 3
         _check(command[0], ran)
+    for arguments in COMMANDS.values():
+        ran = _ask(*arguments, dsn=NOWHERE)
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (3, "", 1)
 
 
 def test_what_is_published_is_what_documents_are_checked_against() -> None:

@@ -39,7 +39,9 @@ def report(options: Options, *, run: str, form: Form, output: Path | None) -> in
     found = ask(session, question)
     if not found:
         what = f"no recorded run's id begins with {plain(run, 60)!r}" if wanted else "no run is recorded there"
-        raise Stop(Exit.FAILED, f"{what} for bundle {plain(session.bundle.name, 60)}", "patchdeck history")
+        # A ledger that the role may not read looks the same from here; `history` tells them apart.
+        said = f"{what} that this role may read, for bundle {plain(session.bundle.name, 60)}"
+        raise Stop(Exit.FAILED, said, "patchdeck history")
     if wanted and len(found) > 1:
         raise Stop(Exit.USAGE, f"more than one run's id begins with {plain(run, 60)!r}", "patchdeck history")
     made = from_ledger(session.bundle, session.destination, found[0])
