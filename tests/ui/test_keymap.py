@@ -11,6 +11,7 @@ import pytest
 from textual.binding import Binding, BindingsMap
 
 from tests.support import ROOT
+from tests.terminal.pty_session import PtySession
 from tests.ui.support import (
     QUICK,
     ScriptedDeck,
@@ -177,3 +178,45 @@ async def test_a_walkthroughs_keys_are_the_same_for_everybody() -> None:
         await until(pilot, lambda: isinstance(app.screen, WalkthroughScreen))
         assert {"n", "escape"} <= set(app.screen.active_bindings)
         assert not {"Y", "L", "f9"} & set(app.screen.active_bindings)
+
+
+NOWHERE = [sys.executable, "-m", "tui", "--dsn", "postgresql://nobody@127.0.0.1:1/none"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ('[keys]\nverify = "a"\n', ":2: keys.verify: \"a\" is the key of 'apply' on the screen dashboard"),
+        ('theme = "blue"\n', ":1: theme is one of dark, light, high-contrast, ansi"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_drawn(stated: str, says: str) -> None:
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text(stated, encoding="utf-8")
+    with PtySession(NOWHERE, columns=300) as running:
+        code, _ = running.wait_exit()
+        assert code == 2
+        assert len(bytes(running.written).strip().splitlines()) == 1
+        assert f"{user_file()}{says}" in running.screen()
+        assert b"\x1b[" not in running.written
+
+
+@pytest.mark.parametrize(
+    ("terminal", "stated", "sent", "never"),
+    [
+        ("linux", 'theme = "light"\n', rb"\x1b\[[\d;]*\b97\b", rb"[34]8;[25];"),
+        ("xterm-256color", 'theme = "light"\n', rb"48;5;231", rb"[34]8;2;"),
+        ("xterm-256color", "", rb"48;5;233", rb"[34]8;2;"),
+    ],
+)
+def test_the_theme_is_the_stated_one_as_far_as_the_terminal_can(
+    terminal: str, stated: str, sent: bytes, never: bytes
+) -> None:
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text(stated, encoding="utf-8")
+    with PtySession(NOWHERE, environment={"TERM": terminal, "COLORFGBG": ""}) as running:
+        running.wait_for("UNREACHABLE")
+        assert re.search(sent, running.written)
+        assert not re.search(never, running.written)
+        running.send("q")
+        assert running.wait_exit()[0] == 0
