@@ -6,15 +6,16 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any, TextIO
-
-from rich.console import Console
-from rich.text import Text
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tui.core.cleaning import clean
 from tui.core.text import Glyphs, glyphs, one_line, redact
 from tui.exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Part = str | tuple[str, str]
 """A piece of a line: text, or text and a style."""
@@ -84,8 +85,34 @@ class _Pipe:
             raise Stop(Exit.USAGE, f"standard output can not be written: {error.strerror}") from None
 
 
+class _Styled:
+    """Prints lines of parts, with their styles where somebody sees them: rich is loaded there only."""
+
+    def __init__(self, pipe: _Pipe) -> None:
+        self._pipe = pipe
+        # What rich itself goes by: a terminal, or an environment that says to treat the stream like one.
+        self.shows = pipe.isatty() or any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+
+    @cached_property
+    def console(self) -> Console:
+        """What knows the terminal and its colours."""
+        from rich.console import Console
+
+        # Lines are never wrapped: a pipe has no width, and a terminal wraps by itself without cutting what is copied.
+        return Console(file=self._pipe, markup=False, highlight=False, emoji=False, soft_wrap=True)  # type: ignore[arg-type]
+
+    def print(self, parts: Sequence[Part]) -> None:
+        """One line."""
+        if self.shows:
+            from rich.text import Text
+
+            self.console.print(Text.assemble(*parts))
+        else:
+            self._pipe.write("".join(part if isinstance(part, str) else part[0] for part in parts) + "\n")
+
+
 class Output:
-    """Both streams of a command. `marks` are its glyphs; `live`: standard error is a terminal that can be redrawn."""
+    """Both streams of a command. `marks` are its glyphs."""
 
     def __init__(self, *, ascii_only: bool = False, results: TextIO | None = None) -> None:
         """`results` takes the place of standard output, for a command that writes its result to a file."""
@@ -94,8 +121,7 @@ class Output:
         # A file is read by a program as well as by this terminal: what is written to one stays as it is.
         self._results = _Pipe(results or sys.stdout, ascii_only=self.ascii and results is None)
         self._said = _Pipe(sys.stderr, ascii_only=self.ascii)
-        self._out, self._err = _console(self._results), _console(self._said)
-        self.live = self._err.is_terminal and not self._err.is_dumb_terminal
+        self._out, self._err = _Styled(self._results), _Styled(self._said)
 
     @property
     def unread(self) -> bool:
@@ -103,13 +129,18 @@ class Output:
         return self._results.silent
 
     @property
+    def live(self) -> bool:
+        """Whether standard error is a terminal that can be redrawn."""
+        return self._err.shows and self._err.console.is_terminal and not self._err.console.is_dumb_terminal
+
+    @property
     def width(self) -> int:
         """Cells of a line on standard error's terminal."""
-        return self._err.width
+        return self._err.console.width
 
     def line(self, *parts: Part) -> None:
         """One line of the result. Parts hold our own words or text that went through `core.text`."""
-        self._out.print(Text.assemble(*parts))
+        self._out.print(parts)
 
     def text(self, text: str) -> None:
         """A finished text of the result, as it is."""
@@ -121,7 +152,7 @@ class Output:
 
     def notice(self, *parts: Part) -> None:
         """One line on standard error."""
-        self._err.print(Text.assemble(*parts))
+        self._err.print(parts)
 
     def redraw(self, text: str) -> None:
         """Replace the current line of standard error's terminal; does nothing where there is none to redraw."""
@@ -137,8 +168,3 @@ def encode(document: Mapping[str, Any], *, ascii_only: bool = False) -> str:
 def plain(text: str, limit: int = 200) -> str:
     """Outside text for one line of a screen: visible, no line breaks, no secrets, at most `limit` characters."""
     return redact(one_line(text, limit))
-
-
-def _console(stream: _Pipe) -> Console:
-    # Lines are never wrapped: a pipe has no width, and a terminal wraps by itself without cutting what is copied.
-    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True)  # type: ignore[arg-type]

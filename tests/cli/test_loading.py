@@ -64,7 +64,10 @@ def test_a_glance_loads_no_engine_no_screen_and_no_demo(make_database: MakeDatab
     code, modules = loaded(GLANCE, dsn=make_database("applied").dsn)
     assert code == 0
     assert "tui.db.glance" in modules
-    assert modules & (ENGINE | SCREEN | {"tui.demo", "tui.commands.documents", "tui.commands.shapes"}) == set()
+    assert (
+        modules & (ENGINE | SCREEN | {"rich.console", "tui.demo", "tui.commands.documents", "tui.commands.shapes"})
+        == set()
+    )
 
 
 def test_the_first_frame_waits_for_no_driver_no_engine_and_no_screen() -> None:
