@@ -25,6 +25,7 @@ from tests.ui.support import (
 from tui.app import Settings
 from tui.core.config import ThemeName
 from tui.theme import COLOURS, Colours, Ground, Role, grounds, styles, suited
+from tui.widgets.table import LineTable
 
 TEXTS = ("text", "strong", "dim", "ok", "bad", "warn", "live")
 GROUNDS = ("ground", "bar", "resting", "cursor", "field")
@@ -206,6 +207,18 @@ async def test_ascii_says_everything_without_another_character() -> None:
         ]
         assert all(row.isascii() for row in rows)
         assert any(re.search(r"x\s+agents\s.*3/4", row) for row in rows)
+
+
+async def test_the_row_that_enter_would_run_is_marked_in_the_palette() -> None:
+    async with dashboard(broken()) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        await pilot.press("ctrl+p")
+        await shows(pilot, "Palette")
+        marked = [line for line in app.screen.query_one("#palette-table", LineTable).shown if line.ground == "cursor"]
+        assert len(marked) == 1
+        await pilot.press("down")
+        after = [line for line in app.screen.query_one("#palette-table", LineTable).shown if line.ground == "cursor"]
+        assert len(after) == 1 and after != marked
 
 
 async def test_the_palette_begins_with_what_is_called_so() -> None:

@@ -272,7 +272,8 @@ class LineTable(Lines, can_focus=True):
         return lines
 
     def _ground(self, index: int) -> Ground:
-        if index == self._index and self.has_focus:
+        # A table that can not have the keys is moved in by whoever has them: its cursor is where they act.
+        if index == self._index and (self.has_focus or not self.can_focus):
             return "cursor"
         if index == self._index and not self._tail:
             return "resting"
