@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     # The first paint waits for nothing that knows of databases: what shows one is loaded after it.
     from tui.core.config import ThemeName
     from tui.core.deck import Deck
-    from tui.recorder import Recorder
+    from tui.recording.recorder import Recorder
     from tui.screens.base import DeckScreen, WalkRequested
     from tui.screens.dashboard import Dashboard
     from tui.screens.scopes import ScopeChosen
@@ -111,7 +112,7 @@ class LastDoor(LineFilter):
 class PatchdeckApp(App[None]):
     """The dashboard on one deck."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "patchdeck"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", "Suspend", show=False)]

@@ -13,7 +13,7 @@ from tests.cli.support import PATCHDECK, patchdeck
 from tests.support import DEMO, MakeDatabase
 from tests.terminal.pty_session import PtySession, without_sequences
 from tests.ui.recorded import record, story
-from tui.replay import read_recording
+from tui.recording.reader import read_recording
 
 ANYWHERE = {"PATCHDECK_DSN": "", "PGHOST": "192.0.2.1", "PGCONNECT_TIMEOUT": "2"}
 """The environment of a machine that reaches no database."""

@@ -11,8 +11,8 @@ from tests.ui.support import BUNDLE, HERE, NOON, SERVER, checks, errors, executi
 from tui.core.bundle import Bundle
 from tui.core.panels import ErrorGroup
 from tui.moment import Moment
-from tui.recorder import Recorder
-from tui.recording import Contents, header
+from tui.recording.form import Contents, header
+from tui.recording.recorder import Recorder
 from tui.store import Connected, Reconnecting
 
 BEGAN = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)

@@ -29,7 +29,7 @@ from tui.app import PatchdeckApp, Settings
 from tui.config import preferences, user_file
 from tui.core.config import ConfigError, KeyChoice, parse
 from tui.keymap import TAKEN, _screens, keymap
-from tui.replay_app import ReplayApp
+from tui.recording.app import ReplayApp
 from tui.screens.actions import ACTIONS, DESTRUCTIVE, HELP
 from tui.screens.walkthrough import WalkthroughScreen
 

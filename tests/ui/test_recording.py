@@ -38,10 +38,10 @@ from tui.core.safety import Finding
 from tui.core.safety_rules import RULES
 from tui.core.splice import splice, spliced
 from tui.core.surface import Change
-from tui.frames import comparable, difference, fold, shifted
 from tui.moment import Moment
-from tui.recording import Contents as BundleContents
-from tui.recording import Frame, Header, bundle_of, decode_contents, decode_frame, decode_header, encode, header
+from tui.recording.form import Contents as BundleContents
+from tui.recording.form import Frame, Header, bundle_of, decode_contents, decode_frame, decode_header, encode, header
+from tui.recording.frames import comparable, difference, fold, shifted
 from tui.store import AuthFailed, Connected, Connecting, Notice, Proving, Reconnecting, Stopped
 
 SESSION = LockSession(

@@ -41,12 +41,12 @@ from tui.core.run import Finished, Outcome, Plan
 from tui.moment import NAMES, Moment, moment_of
 from tui.output import Output
 from tui.pace import Pace
-from tui.player import Player
 from tui.prover import BEYOND_STRUCTURE
-from tui.recorder import Recorder
-from tui.replay import STEP, Recording, RecordingError, read_recording
-from tui.replay_app import ReplayApp
-from tui.replay_deck import REPLAYED, ReplayDeck
+from tui.recording.app import ReplayApp
+from tui.recording.deck import REPLAYED, ReplayDeck
+from tui.recording.player import Player
+from tui.recording.reader import STEP, Recording, RecordingError, read_recording
+from tui.recording.recorder import Recorder
 from tui.store import Changed, Store
 
 

@@ -29,8 +29,8 @@ from tui.store import STALE_TICKS, AuthFailed, Stopped, Store
 
 if TYPE_CHECKING:
     from tui.db.session import Session
-    from tui.recorder import Recorder
-    from tui.replay import Recording
+    from tui.recording.reader import Recording
+    from tui.recording.recorder import Recorder
 
 CLOCK = 1.0
 """Seconds between two looks at the clock: silence is told by it, not by an answer."""

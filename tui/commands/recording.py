@@ -15,7 +15,7 @@ from tui.output import CAREFUL, Output, plain
 
 if TYPE_CHECKING:
     from tui.pace import Pace
-    from tui.recorder import Recorder
+    from tui.recording.recorder import Recorder
 
 
 @contextmanager
@@ -27,8 +27,8 @@ def recorded(path: Path | None, deck: Deck, pace: Pace, out: Output) -> Iterator
     if path is None:
         yield None
         return
-    from tui.recorder import Recorder
-    from tui.recording import Contents, header
+    from tui.recording.form import Contents, header
+    from tui.recording.recorder import Recorder
 
     try:
         recorder = Recorder(path, time.monotonic)

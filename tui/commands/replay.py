@@ -10,7 +10,7 @@ from tui.exits import Exit, Stop
 from tui.options import Options
 from tui.output import Output
 from tui.output import plain as cleaned
-from tui.replay import RecordingError, read_recording
+from tui.recording.reader import RecordingError, read_recording
 
 
 def replay(options: Options, file: Path, *, speed: float | None, plain: bool) -> int:
@@ -32,7 +32,7 @@ def replay(options: Options, file: Path, *, speed: float | None, plain: bool) ->
         return plain_replay(recording, out)
     theme, keys = chosen_looks()
     from tui.app import Settings
-    from tui.replay_app import run_replay
+    from tui.recording.app import run_replay
 
     settings = Settings(ascii=out.ascii, mouse=options.mouse, theme=theme, keys=keys)
     return run_replay(recording, speed=speed or 1.0, settings=settings)

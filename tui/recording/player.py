@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from tui.replay import Recording
+from tui.recording.reader import Recording
 from tui.store import Store
 
 FASTEST = 1000.0

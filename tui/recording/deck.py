@@ -20,7 +20,7 @@ from tui.core.proof import Proof
 from tui.core.report_ledger import LedgerRow
 from tui.core.run import Event, Finished, Outcome, Plan
 from tui.moment import Moment
-from tui.recording import Header
+from tui.recording.form import Header
 from tui.store import Connected
 
 REPLAYED = "this is a replay: no database is asked, nothing can be changed"

@@ -14,9 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from tui.core.bundle import Bundle
-from tui.frames import fold
 from tui.moment import Moment
-from tui.recording import (
+from tui.recording.form import (
     FORMAT,
     VERSION,
     Header,
@@ -25,6 +24,7 @@ from tui.recording import (
     decode_frame,
     decode_header,
 )
+from tui.recording.frames import fold
 from tui.store import Connected, Connecting
 
 STEP = 256

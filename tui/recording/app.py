@@ -13,9 +13,9 @@ from tui.app import Clock, PatchdeckApp, Settings, in_terminal
 from tui.core.text import one_line
 from tui.moment import moment_of
 from tui.pace import Pace
-from tui.player import FASTEST, Player
-from tui.replay import Recording
-from tui.replay_deck import REPLAYED, ReplayDeck
+from tui.recording.deck import REPLAYED, ReplayDeck
+from tui.recording.player import FASTEST, Player
+from tui.recording.reader import Recording
 from tui.screens.base import WalkRequested
 from tui.screens.dashboard import ASKING
 from tui.screens.help import HelpScreen, help_rows

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tui.frames import difference, shifted
 from tui.moment import Moment
-from tui.recording import Contents, Frame, Header, encode
+from tui.recording.form import Contents, Frame, Header, encode
+from tui.recording.frames import difference, shifted
 
 
 class Recorder:

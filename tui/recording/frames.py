@@ -15,7 +15,7 @@ from tui.core.panels import ErrorsPanel, ExecutionsPanel
 from tui.core.proof import Proof
 from tui.core.splice import Span, splice, spliced
 from tui.moment import Moment
-from tui.recording import Answered, ErrorsPart, ExecutionsPart, Frame, Link, LookPart, ProofPart, ProvingPart
+from tui.recording.form import Answered, ErrorsPart, ExecutionsPart, Frame, Link, LookPart, ProofPart, ProvingPart
 from tui.store import AuthFailed, Connected, Connecting, Connection, Proving, Reconnecting, Stopped
 
 ALWAYS_TOLD_WHOLE = ("runner", "paused", "notice", "locks")

@@ -1,0 +1,1 @@
+"""What a dashboard showed, kept line by line and shown again: for post-mortems, tests and pictures."""
