@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,8 @@ from typing import Any, Literal
 import psycopg
 import pytest
 
-from tests.cli.support import Ran, patchdeck
+from tests.cli.support import Ran, inside, patchdeck
 from tests.support import BUNDLE, Cluster, ask
-from tui.__main__ import main
 from tui.cli import DOCUMENTED
 from tui.commands.shapes import DOCUMENTS, schema
 
@@ -104,17 +101,6 @@ STATES = {
 }
 
 
-def _ask(*arguments: str, dsn: str) -> Ran:
-    """The command in this process: a document is the same, and half of what a process costs is its start."""
-    out, said = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATCHDECK_DSN", dsn)
-        patch.setattr(sys, "stdout", out)
-        patch.setattr(sys, "stderr", said)
-        code = main(arguments)
-    return Ran(code, *(stream.buffer.getvalue().decode() for stream in (out, said)))
-
-
 @pytest.fixture(scope="module")
 def address(cluster: Cluster) -> Callable[[State], str]:
     """Where a database in that state is, through the pooler where there is one; one database for each, made once."""
@@ -138,15 +124,15 @@ def address(cluster: Cluster) -> Callable[[State], str]:
 def _bring(state: str, dsn: str, name: str) -> None:
     """Bring a legacy database into the state, by the commands, whose documents are looked at on the way."""
     if state in ("applied", "drifted", "rolled back"):
-        applied = _ask("apply", "--json", "--confirm", name, dsn=dsn)
+        applied = inside("apply", "--json", "--confirm", name, dsn=dsn)
         assert applied.code == 0, applied
         _check("apply", applied)
         _check("report", Ran(0, Path(applied.json["report"]["json"]).read_text(encoding="utf-8"), ""))
     if state == "drifted":
         ask(dsn, "alter policy agents_select on public.agents using (true)")
     if state == "rolled back":
-        _check("rehearse", _ask("rehearse", "--json", "--rollback", "restore-closed", dsn=dsn))
-        back = _ask("rollback", "--json", "--confirm", name, "--mode", "restore", dsn=dsn)
+        _check("rehearse", inside("rehearse", "--json", "--rollback", "restore-closed", dsn=dsn))
+        back = inside("rollback", "--json", "--confirm", name, "--mode", "restore", dsn=dsn)
         assert back.code == 0, back
         _check("rollback", back)
         _check("report", Ran(0, Path(back.json["report"]["json"]).read_text(encoding="utf-8"), ""))
@@ -162,7 +148,7 @@ def test_every_look_in_every_state(address: Callable[[State], str], name: str) -
     dsn = address(state)
     codes = []
     for command, arguments in COMMANDS.items():
-        ran = _ask(*state.options, *arguments, dsn=dsn)
+        ran = inside(*state.options, *arguments, dsn=dsn)
         codes.append(ran.code)
         if command in state.silent:
             assert (ran.out, len(ran.err.splitlines())) == ("", 1), ran
@@ -193,7 +179,7 @@ def test_every_run_that_changes_nothing(address: Callable[[State], str], tmp_pat
         (0, applied, ("apply", *confirmed)),
         (0, applied, ("plan", "--rollback", "restore-closed")),
     ):
-        ran = _ask(*arguments, "--json", dsn=dsn)
+        ran = inside(*arguments, "--json", dsn=dsn)
         assert ran.code == code, ran
         _check(arguments[0], ran)
 
@@ -205,7 +191,7 @@ def test_all_at_once(address: Callable[[State], str], tmp_path: Path, monkeypatc
     tables = [f'[targets.{name}]\nenvironment = "local"\ndsn = "{dsn}"\n' for name, dsn in places.items()]
     (tmp_path / "patchdeck.toml").write_text("".join(tables), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    ran = _ask("status", "--all", "--json", dsn="")
+    ran = inside("status", "--all", "--json", dsn="")
     _check("status-all", ran)
     assert (ran.code, len(ran.json["targets"])) == (3, len(places))
 
@@ -215,11 +201,11 @@ NOWHERE = "postgresql://postgres@127.0.0.1:1/postgres"
 
 def test_unreachable() -> None:
     for command in (["rehearse"], ["apply", "--confirm", "postgres"], ["rollback", "--confirm", "postgres"]):
-        ran = _ask(*command, "--json", dsn=NOWHERE)
+        ran = inside(*command, "--json", dsn=NOWHERE)
         assert ran.code == 3
         _check(command[0], ran)
     for arguments in COMMANDS.values():
-        ran = _ask(*arguments, dsn=NOWHERE)
+        ran = inside(*arguments, dsn=NOWHERE)
         assert (ran.code, ran.out, len(ran.err.splitlines())) == (3, "", 1)
 
 
