@@ -41,11 +41,6 @@ from tui.db.queries import query
 WIDE_EVERY = 15.0
 """Seconds between two readings of the whole window."""
 
-NARROW = 2
-"""Buckets that are counted again in between, beside those since the last answer: the one that went on then, and one
-more, whose executions may have ended.
-"""
-
 GROUPS = 50
 GROUPS_EVERY = 5.0
 """Seconds between two readings of the groups while errors keep coming."""
@@ -157,8 +152,9 @@ class _Feed(ABC):
         self._anew = self._view != self._shown
         self._wide = self._anew or monotonic() >= self._wide_at
         last_at, last_id = (None, "") if self._anew or self._last is None else self._last
+        # In between: what was in the bucket that went on at the last answer, and all since.
         since = int(monotonic() - self._read_at) + 1
-        self._span = window if self._wide else min(window, since + NARROW * self._view.width)
+        self._span = window if self._wide else min(window, since + self._view.width)
         return [
             self._ask("new", last_at, last_id, str(ROWS_KEPT), str(window)),
             self._ask("window", str(self._span), str(self._view.width)),
