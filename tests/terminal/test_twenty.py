@@ -546,7 +546,7 @@ def test_19_what_is_copied_and_written(make_database: MakeDatabase, tmp_path: Pa
         back(running, "copied the path")
         running.wait_for("✓ APPLIED")
         running.send("\r")
-        running.wait_for("expected")
+        running.wait_for(" hold ─")
         running.send("y")
         running.wait_for("copied: ")
         quit_at_once(running)
