@@ -61,12 +61,12 @@ def plan_for_session(bundle: Bundle) -> applier.Plan:
 async def test_offered_then_built_first_and_found_by_the_patch(database: Database, target: Target) -> None:
     offered = await remaining(target, big())
     assert len(offered) == 1 and INDEX in offered[0] and "public.books" in offered[0]
-    finished, state, seen = await run(target, plan_for(database, big(), online=True))
+    finished, _, seen = await run(target, plan_for(database, big(), online=True))
     assert finished.outcome is Outcome.COMMITTED, finished
     built = [at for at, event in enumerate(seen) if isinstance(event, Building)]
     assert built and built[-1] < next(at for at, event in enumerate(seen) if isinstance(event, StatementDone))
     assert ask(database.admin_dsn, VALID) == [(True,)]
-    notices = [notice.message for _, notice in state.notices]
+    notices = [notice.message for event in seen if isinstance(event, StatementDone) for notice in event.notices]
     assert any(f'"{INDEX}" already exists' in notice for notice in notices)
     assert await remaining(target, big()) == []
 

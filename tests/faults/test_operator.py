@@ -122,6 +122,49 @@ async def test_a_line_that_goes_silent(
             await made.judge(campaign, kind, f"{part!r} unheard, {moment_of(seen[:-1])}", word, silence.struck)
 
 
+@pytest.mark.parametrize("more", [0, 30_000], ids=["a small file", "a file that fills every buffer"])
+async def test_a_line_that_takes_no_more(
+    cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path, more: int
+) -> None:
+    """In the middle of the batch the line stops taking, and stays: the server would wait for the rest, locks in hand,
+    for as long as the connection stands.
+    """
+    filler = f"select '{'x' * 200}';\n" * more
+    bundle = library(PATCH=lambda text: text + filler)
+    async with stage(make_database, library(), "apply", f"{cluster.id} {route}", tmp_path) as made:
+        made.line.gulp = 4096
+        struck = 0.0
+
+        async def stall(chunk: Chunk) -> Fate:
+            nonlocal struck
+            if struck or chunk.side != "client" or b"drop policy if exists books_read" not in chunk.data:
+                return Fate.PASS
+            struck = monotonic()
+            return Fate.HOLD
+
+        made.line.decide = stall
+        word, seen = await drive(made.target, made.plan(bundle), made.journals)
+        assert struck
+        assert monotonic() - struck < 4
+        kind = f"line that takes no more, {'large' if more else 'small'} file"
+        case = await made.judge(campaign, kind, moment_of(seen[:-1]), word, struck)
+        assert (case.state, case.word) == ("before", "rolled_back")
+
+
+async def test_an_answer_that_is_lost_is_not_waited_for_as_long_as_a_statement_may_take(
+    cluster: Cluster, route: str, make_database: MakeDatabase, campaign: Campaign, tmp_path: Path
+) -> None:
+    """The server gives up a transaction whose client says nothing; with the usual limits we hear of it at once."""
+    async with stage(make_database, library(), "apply", f"{cluster.id} {route}", tmp_path) as made:
+        silence = Silence(BATCH_ENDS, Control(), cancelled=False)
+        made.line.decide = silence
+        word, seen = await drive(made.target, made.plan(), made.journals)
+        assert silence.struck
+        assert monotonic() - silence.struck < 6
+        case = await made.judge(campaign, "silent line, usual limits", moment_of(seen[:-1]), word, silence.struck)
+        assert (case.state, case.word) == ("before", "rolled_back")
+
+
 @pytest.mark.parametrize("job", ["apply", "lock"])
 async def test_a_journal_that_can_not_be_written(
     cluster: Cluster,

@@ -8,6 +8,7 @@ from tui.commands.words import place
 from tui.core.deck import Destination
 from tui.core.proof_words import counted_cases
 from tui.core.run import (
+    QUIET,
     Attempt,
     Blocker,
     Building,
@@ -105,8 +106,7 @@ class Progress:
 
     def _statement(self, event: StatementDone) -> None:
         for notice in event.notices:
-            # A second run gets a NOTICE "already exists, skipping" per object: only what is more than that is news.
-            if notice.severity not in ("NOTICE", "INFO", "DEBUG", "LOG"):
+            if notice.severity not in QUIET:
                 line = self._plan.statements[event.index].line
                 self._say(
                     f"{self._plan.source(event.index)}:{line}: {plain(notice.message, 500)}",

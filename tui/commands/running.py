@@ -153,6 +153,6 @@ def _cancelled_by_signals(control: Control, progress: Progress) -> Iterator[None
 
 def _exit_code(state: RunState, end: Finished) -> Exit:
     """The exit code of a run's end; `state` is the one just before it: refused while connecting is "no connection"."""
-    if end.outcome is Outcome.REFUSED and state.phase is Phase.CONNECTING:
+    if end.outcome is Outcome.REFUSED and state.phase is Phase.CONNECTING and end.problem != "query":
         return Exit.UNREACHABLE
     return EXITS[end.outcome]

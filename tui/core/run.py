@@ -335,9 +335,18 @@ Event = (
 )
 
 
+QUIET = frozenset({"NOTICE", "INFO", "LOG", "DEBUG"})
+"""Severities that a second run has by the dozen ("already exists, skipping"); more than that is worth a line each."""
+
+KEPT = 100
+"""Warnings that are kept: a file of fifty thousand statements may give one for each."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """Everything that is known of a run so far; `advance` makes the next one."""
+    """Everything that is known of a run so far; `advance` makes the next one. Its cost does not grow with the run:
+    `warnings` are the newest of `warned`, with their statement's index; of the `noticed` quiet ones only the `newest`.
+    """
 
     total: int = 0
     phase: Phase = Phase.IDLE
@@ -348,8 +357,10 @@ class RunState:
     retry_in: float = 0.0
     blockers: tuple[Blocker, ...] = ()
     preflight: tuple[PreflightCheck, ...] = ()
-    notices: tuple[tuple[int, Notice], ...] = ()
-    durations: tuple[float, ...] = ()
+    warnings: tuple[tuple[int, Notice], ...] = ()
+    warned: int = 0
+    noticed: int = 0
+    newest: tuple[int, Notice] | None = None
     failure: Failure | None = None
     checks: tuple[Check, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -362,6 +373,18 @@ class RunState:
     def outcome(self) -> Outcome | None:
         """How it ended, None while it runs."""
         return self.finished.outcome if self.finished else None
+
+
+def _heard(state: RunState, index: int, notices: tuple[Notice, ...]) -> RunState:
+    loud = tuple((index, notice) for notice in notices if notice.severity not in QUIET)
+    quiet = [notice for notice in notices if notice.severity in QUIET]
+    return replace(
+        state,
+        warnings=(*state.warnings, *loud)[-KEPT:],
+        warned=state.warned + len(loud),
+        noticed=state.noticed + len(quiet),
+        newest=(index, quiet[-1]) if quiet else state.newest,
+    )
 
 
 def rows_written(tag: str) -> int:
@@ -392,8 +415,10 @@ def advance(state: RunState, event: Event) -> RunState:
                 attempts=number,
                 done=0,
                 rows=0,
-                durations=(),
-                notices=(),
+                warnings=(),
+                warned=0,
+                noticed=0,
+                newest=None,
                 failure=None,
                 checks=(),
                 changes=(),
@@ -404,16 +429,9 @@ def advance(state: RunState, event: Event) -> RunState:
             return replace(
                 state, phase=Phase.WAITING, blockers=blockers, waited=waited, retry_in=retry_in, failure=None
             )
-        case StatementDone(index, seconds, tag, notices):
-            return replace(
-                state,
-                phase=Phase.RUNNING,
-                blockers=(),
-                done=index + 1,
-                rows=state.rows + rows_written(tag),
-                durations=(*state.durations, seconds),
-                notices=(*state.notices, *((index, notice) for notice in notices)),
-            )
+        case StatementDone(index, _, tag, notices):
+            done = replace(state, phase=Phase.RUNNING, blockers=(), done=index + 1, rows=state.rows + rows_written(tag))
+            return _heard(done, index, notices) if notices else done
         case StatementFailed(failure):
             return replace(state, failure=failure)
         case Verifying():

@@ -42,6 +42,7 @@ from tui.db.run_locks import RunLocks, run_locks
 from tui.db.sight import Observer, Sight
 from tui.db.supabase import NO_HISTORY
 from tui.db.target import Target
+from tui.db.watchdog import Watchdog
 
 LOCK_NOT_HAD = frozenset({"55P03", "40P01"})
 """lock_not_available (NOWAIT or lock_timeout) and deadlock_detected: only these are worth another try."""
@@ -277,16 +278,16 @@ class _Run:
                 self._end_line_lost(lost)
             except StatementError as error:
                 self._locks_ended()
-                await self._undo()
                 failure = attempt.failure(error)
-                blockers = await self._blockers(locks, error)
+                # Side by side: who waits for us to try again waits for one round trip less.
+                _, blockers = await asyncio.gather(self._undo(), self._blockers(locks, error))
                 waited = monotonic() - first_try
                 if not self._worth_another_try(error, waited):
                     self._end_refused(error, failure, blockers)
                     yield events.StatementFailed(failure)
                     raise _statement_failed(failure) from None
                 # Jitter, so that two runs or a busy job do not meet again and again at the same moment.
-                pause = random.uniform(0.1, 0.4)  # noqa: S311 - not a secret
+                pause = random.uniform(0.05, 0.2)  # noqa: S311 - not a secret
                 yield events.WaitingForLock(blockers, waited, pause)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._control.wait(), pause)
@@ -335,7 +336,8 @@ class _Run:
         limits = self._plan.limits
         with self._cancellable():
             stream = self._link.stream(attempt.commands, silence=limits.statement_timeout + limits.silence)
-            async for reply in stream:
+            watchdog = Watchdog(self._link, self._watch, limits.idle_in_transaction)
+            async for reply in watchdog.over(stream, lambda: (attempt.pid, attempt.xid)):
                 statement = attempt.statement_at(reply.index)
                 if statement is None:
                     attempt.keep(reply)

@@ -6,7 +6,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
+from fcntl import ioctl
 from socket import SHUT_RDWR, socket
+from sys import byteorder
+from termios import TIOCOUTQ
 from time import monotonic
 
 import psycopg
@@ -89,6 +92,16 @@ class Link:
     def tls(self) -> bool:
         """Whether the line to the server or pooler is encrypted."""
         return self._connection is not None and self.is_open and bool(self._connection.pgconn.ssl_in_use)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel holds because the other side has not taken them; 0 where it does not say."""
+        if self._connection is None or not self.is_open:
+            return 0
+        count = bytearray(4)
+        with suppress(OSError):
+            ioctl(self._connection.pgconn.socket, TIOCOUTQ, count)
+        return int.from_bytes(count, byteorder)
 
     async def open(self) -> None:
         """Connect; does nothing when connected. Raises Problem."""

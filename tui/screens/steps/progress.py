@@ -21,7 +21,6 @@ from tui.widgets.lines import Line, Span, justify, line
 NOTICES = 5
 """Warnings shown, the newest."""
 FAILURES = 30
-QUIET = ("NOTICE", "INFO", "LOG", "DEBUG")
 ONWARD = "enter goes on to the confirmation."
 AROUND = 1
 """Lines of the file above and below the one that failed."""
@@ -126,17 +125,15 @@ def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
     """What is more than a NOTICE, the newest first to go; of the others, which every second run has by the dozen, how
     many there were and the newest.
     """
-    loud = [(index, notice) for index, notice in state.notices if notice.severity not in QUIET]
-    quiet = [(index, notice) for index, notice in state.notices if notice.severity in QUIET]
-    lines = [Line()] if state.notices else []
-    if len(loud) > NOTICES:
-        lines += paragraph(f"{counted(len(loud) - NOTICES, 'warning')} before these", cells, "warn")
-    for index, notice in loud[-NOTICES:]:
+    lines = [Line()] if state.warned or state.noticed else []
+    if state.warned > NOTICES:
+        lines += paragraph(f"{counted(state.warned - NOTICES, 'warning')} before these", cells, "warn")
+    for index, notice in state.warnings[-NOTICES:]:
         head = f"{one_line(notice.severity, 12)} line {plan.statements[index].line}  "
         lines += hanging((head, "warn"), one_line(notice.message, 300), cells, "warn")
-    if quiet:
-        index, notice = quiet[-1]
-        said = f"{counted(len(quiet), 'notice')}, the newest: line {plan.statements[index].line}  {notice.message}"
+    if state.newest is not None:
+        index, notice = state.newest
+        said = f"{counted(state.noticed, 'notice')}, the newest: line {plan.statements[index].line}  {notice.message}"
         lines.append(line((one_line(said, cells), "dim")))
     return lines
 
