@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from tests.support import ROOT
 from tests.terminal.opened import clockless, scripted
 from tests.terminal.pty_session import PtySession
@@ -41,9 +39,8 @@ def assert_kept_without_secrets(running: PtySession) -> None:
     assert b"Traceback" not in running.written
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_a_storm_of_sizes_ends_in_the_last_one(size: tuple[int, int]) -> None:
-    chance = Random(5)
+def test_a_storm_of_sizes_ends_in_the_last_one() -> None:
+    chance, size = Random(5), (80, 24)
     with scripted("broken", *size) as calm:
         screen = clockless(calm.screen())
     with scripted("broken", 100, 30) as running:

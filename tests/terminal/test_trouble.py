@@ -167,8 +167,7 @@ def test_the_pooler_is_killed_and_started_again(pooled: Rig) -> None:
         assert max(took) < AT_MOST
 
 
-@pytest.mark.parametrize("how", ["cut", "silent"])
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(("how", "size"), [("cut", (80, 24)), ("silent", (120, 40))], ids=["cut", "silent"])
 def test_the_network_is_away(server: Rig, how: str, size: tuple[int, int]) -> None:
     with watched(server, server.make_database("applied"), size) as made:
         row = made.running.line("workflows ")
