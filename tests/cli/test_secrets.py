@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,12 +21,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import psutil
 import psycopg
 import pytest
 
 from tests.cli.support import PATCHDECK, Ran, environment, inside, patchdeck
 from tests.support import BUNDLE, ROOT, Database, MakeDatabase, wait_for
+from tests.terminal.pty_session import PtySession, without_sequences
+from tui.core.check import Check
+from tui.core.locks import LockPicture, LockSession, decode_picture
+from tui.screens.detail import pair_text
+from tui.widgets.pair import paired
 
 pytestmark = [
     pytest.mark.parametrize("cluster", ["pg18"], indirect=True),
@@ -47,8 +54,8 @@ insert into public.workflow_executions (workflow_id, status, input, error, start
 values (gen_random_uuid(), 'failed', jsonb_build_object('workflow', %s::text), %s, now(), now())
 """
 DAMAGE = f"""
-create policy leaky on public.agents using (current_setting('app.key', true) = '{JWT}');
-comment on policy leaky on public.agents is 'signed with {WEBHOOK}, password={PASSWORD}';
+create policy leaky on public.tenants using (current_setting('app.key', true) = '{JWT}');
+comment on policy leaky on public.tenants is 'signed with {WEBHOOK}, password={PASSWORD}';
 """
 FAILING = f"""
 do $$ begin
@@ -56,6 +63,9 @@ do $$ begin
     detail = 'postgresql://app:{PASSWORD}@db.example.com/x', hint = 'token: {JWT}';
 end $$;
 """
+
+
+COPIED = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)")
 
 
 class Search:
@@ -193,6 +203,52 @@ def test_what_is_shown_live_and_recorded_keeps_them(make_database: MakeDatabase,
     assert all("TimeoutError" in text and "***" in text for text in texts)
     assert watch.found == set()
     assert any("--record" in line for line in watch.seen)
+
+
+def _pressed(running: PtySession, *keys: str) -> bool:
+    """Press each with time to be taken; once more from the start where a slow machine took two for one."""
+    for key in ("\x1b", *keys):
+        running.send(key)
+        running.pump(1.0 if key == "\x1b" else 0.4)
+    return "TimeoutError" in running.screen()
+
+
+def test_the_dashboard_keeps_them(make_database: MakeDatabase) -> None:
+    """On the screen, and in what is copied from it: the terminal gets that as base64."""
+    database = make_database("legacy")
+    dsn, real = _address(database)
+    search = Search(real=real)
+    with psycopg.connect(database.admin_dsn) as connection:
+        connection.execute(ROW.encode(), (f"nightly {JWT}", MESSAGE))
+    _spoil(database, DAMAGE)
+    env = {"PATCHDECK_DSN": dsn, "PYTHONPATH": str(ROOT), **SERVICE}
+    with PtySession(PATCHDECK, columns=160, rows=40, environment=env) as running:
+        running.wait_for("TimeoutError")
+        running.wait_until(lambda: _pressed(running, "3", "\r", "y") and b"]52;c;" in running.written, what="a copy")
+        running.send("\x11")
+        assert running.wait_exit()[0] == 0
+        written = bytes(running.written)
+    copies = [base64.b64decode(copy).decode() for copy in COPIED.findall(written)]
+    assert "TimeoutError" in copies[0] and "***" in copies[0]
+    shown = without_sequences(written).decode(errors="replace")
+    assert search.of("\n".join((written.decode(errors="replace"), shown, *copies))) == set()
+
+
+def test_definitions_and_statements_of_others_keep_them_on_the_screens(make_database: MakeDatabase) -> None:
+    """Policies are read and copied from the screens, sessions are named with what they run."""
+    del make_database
+    search, leaky = Search(), f"USING (key = '{JWT}' OR secret = '{WEBHOOK}' OR uri = 'x://u:{PASSWORD}@h')"
+    for beside in (True, False):
+        lines = paired(("expected", "live"), (leaky, leaky.lower()), 400, beside=beside)
+        text = "\n".join("".join(part for part, _ in one.spans) for one in lines)
+        assert "***" in text and search.of(text) == set()
+    check = Check("structure", "policy", "public.tenants", "leaky", "unexpected", "", leaky)
+    assert "***" in pair_text(check) and search.of(pair_text(check)) == set()
+    idle = LockSession(7, "t", "u", f"password={PASSWORD}", "idle", 1.0, f"-- {MESSAGE}", (), (), False, True)
+    document = msgspec.json.encode(LockPicture((idle,)))
+    assert search.of(document.decode()) != set()
+    picture = repr(decode_picture(document))
+    assert "***" in picture and search.of(picture) == set()
 
 
 DEFECT = """

@@ -10,7 +10,7 @@ import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.facts import Runner
-from tui.core.text import one_line, visible
+from tui.core.text import one_line, redact, visible
 
 Ending = Literal["cancel", "terminate"]
 """Stop the running statement, or end the whole session."""
@@ -144,7 +144,7 @@ def why_not(session: LockSession, how: Ending, *, read_only: bool) -> str:
 
 
 def decode_picture(document: str | bytes) -> LockPicture:
-    """The answer of `lock_tree.sql`, its texts made fit to be shown. Raises msgspec.ValidationError."""
+    """The answer of `lock_tree.sql`, its texts fit to be shown, without secrets. Raises msgspec.ValidationError."""
     picture = msgspec.json.decode(document, type=LockPicture)
     return msgspec.structs.replace(picture, sessions=tuple(_cleaned(session) for session in picture.sessions))
 
@@ -159,8 +159,8 @@ def _cleaned(session: LockSession) -> LockSession:
     return msgspec.structs.replace(
         session,
         user=visible(session.user),
-        application=visible(session.application),
+        application=redact(visible(session.application)),
         state=visible(session.state),
-        query=one_line(session.query, 500),
+        query=redact(one_line(session.query, 500)),
         locks=tuple(msgspec.structs.replace(lock, relation=visible(lock.relation)) for lock in session.locks),
     )

@@ -10,7 +10,7 @@ from tui.core.bundle import Bundle, LockMode
 from tui.core.deck import Problem
 from tui.core.locks import Ended, Ending, LockPicture, decode_picture, watched
 from tui.core.run import Blocker
-from tui.core.text import duration, one_line, visible
+from tui.core.text import duration, one_line, redact, visible
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
@@ -37,10 +37,10 @@ async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 
         Blocker(
             pid=int(pid or 0),
             user=visible(user or ""),
-            application=visible(application or ""),
+            application=redact(visible(application or "")),
             state=visible(state or ""),
             age=float(age or 0),
-            query=one_line(text or "", 500),
+            query=redact(one_line(text or "", 500)),
             mode=visible(mode or ""),
             blocks=visible(relation or ""),
             waits_for=tuple(json.loads(waits_for or "[]")),

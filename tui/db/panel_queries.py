@@ -46,9 +46,9 @@ def execution(row: Row) -> Execution:
     identity, kind, name, scope, status, started, took, message = row
     return Execution(
         id=visible(identity or ""),
-        kind=visible(kind or ""),
-        name=visible(name or ""),
-        scope=visible(scope or ""),
+        kind=_short(kind),
+        name=_short(name),
+        scope=_short(scope),
         status=visible(status or ""),
         started_at=moment(started),
         duration_ms=float(took) if took is not None else None,
@@ -62,10 +62,10 @@ def error(row: Row) -> ErrorRow:
     return ErrorRow(
         id=visible(identity or ""),
         at=moment(at),
-        source=visible(source or ""),
-        kind=visible(kind or ""),
+        source=_short(source),
+        kind=_short(kind),
         message=_long(message),
-        scope=visible(scope or ""),
+        scope=_short(scope),
     )
 
 
@@ -74,7 +74,7 @@ def group(row: Row) -> ErrorGroup:
     fingerprint, kind, message, total, last_at = row
     return ErrorGroup(
         fingerprint=visible(fingerprint or ""),
-        kind=visible(kind or ""),
+        kind=_short(kind),
         message=_long(message),
         total=int(total or 0),
         last_at=moment(last_at),
@@ -105,22 +105,20 @@ def scope(row: Row) -> tuple[Scope, int]:
     """A row of `scopes`: the scope, and how many rows of the window are its."""
     key, label, total = row
     # The key goes back to the server as it came; only the label is ever shown.
-    return Scope(key or "", visible(label or "")), int(total or 0)
+    return Scope(key or "", _short(label)), int(total or 0)
 
 
 def value(row: Row) -> Value:
     """A row of `detail`."""
     name, text, length = row
     missing = max(0, int(length or 0) - len(text or ""))
-    return Value(visible(name or ""), None if text is None else _long(text), missing)
+    return Value(_short(name), None if text is None else _long(text), missing)
 
 
 def log_line(row: Row) -> LogLine:
     """A row of `log`."""
     at, level, step, message, ms = row
-    return LogLine(
-        moment(at), visible(level or ""), visible(step or ""), _long(message), float(ms) if ms is not None else None
-    )
+    return LogLine(moment(at), _short(level), _short(step), _long(message), float(ms) if ms is not None else None)
 
 
 def occurrence(row: Row) -> Occurrence:
@@ -129,9 +127,9 @@ def occurrence(row: Row) -> Occurrence:
     return Occurrence(
         id=visible(identity or ""),
         at=moment(at),
-        source=visible(source or ""),
+        source=_short(source),
         message=_long(message),
-        scope=visible(of or ""),
+        scope=_short(of),
         execution=visible(run or ""),
     )
 
@@ -139,6 +137,10 @@ def occurrence(row: Row) -> Occurrence:
 def moment(text: str | None) -> datetime:
     """A timestamptz as the server prints it in ISO style."""
     return datetime.fromisoformat(text or "1970-01-01T00:00:00+00:00")
+
+
+def _short(text: str | None) -> str:
+    return redact(visible(text or ""))
 
 
 def _long(text: str | None) -> str:

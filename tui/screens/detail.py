@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tui.core.check import Check
 from tui.core.checklist import TableSummary
-from tui.core.text import Glyphs, one_line, visible
+from tui.core.text import Glyphs, one_line, redact, visible
 from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
 from tui.store import Part
@@ -160,11 +160,11 @@ class DetailScreen(TitledScreen):
 
 
 def pair_text(check: Check) -> str:
-    """Both definitions as text to paste."""
+    """Both definitions as text to paste, without secrets."""
     # The name stands in a comment: a line break in it would begin a statement of its own where it is pasted.
     parts = [visible(f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}", limit=WHOLE)]
     for title, definition in (("expected", check.expected), ("live", check.actual)):
-        parts += [f"-- {title}", visible(definition, limit=WHOLE, newlines=True)] if definition else []
+        parts += [f"-- {title}", redact(visible(definition, limit=WHOLE, newlines=True))] if definition else []
     return "\n".join(parts)
 
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from tui.core.drift import Drift, drift_said, drift_state
 from tui.core.surface import Change
-from tui.core.text import one_line, visible
+from tui.core.text import one_line, redact, visible
 from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
 from tui.store import Part
@@ -88,14 +88,14 @@ class DriftScreen(TitledScreen):
         self.reader.focus()
 
     def action_copy(self) -> None:
-        """Copy both definitions, cleaned."""
+        """Copy both definitions, cleaned and without secrets."""
         change = self._changes.get(self.table.key or "")
         if change is None:
             return
         parts = [f"-- {change.kind}: {change.object}"]
         parts += [f"-- recorded\n{change.before}"] if change.before else []
         parts += [f"-- live\n{change.after}"] if change.after else []
-        self.app.copy_to_clipboard("\n".join(visible(part, newlines=True) for part in parts))
+        self.app.copy_to_clipboard("\n".join(redact(visible(part, newlines=True)) for part in parts))
         self.say(f"copied: {one_line(change.object, 80)}")
 
     def _show_drift(self) -> None:

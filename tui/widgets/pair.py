@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from tui.core.text import fit, visible
+from tui.core.text import fit, redact, visible
 from tui.widgets.lines import Line, Span, Spans, line, width_of, wrap
 
 WHOLE = 100_000
@@ -21,8 +21,10 @@ _TOKENS = re.compile(r"\w+|\s+|[^\w\s]")
 def paired(
     titles: tuple[str, str], texts: tuple[str, str], cells: int, *, beside: bool, nothing: str = "nothing"
 ) -> list[Line]:
-    """Both texts below their titles, cleaned, in lines of at most `cells` cells; an empty one says `nothing`."""
-    one, other = differences(*(visible(text, limit=WHOLE, newlines=True) for text in texts))
+    """Both texts below their titles, cleaned and without secrets, in lines of at most `cells` cells; an empty one says
+    `nothing`.
+    """
+    one, other = differences(*(redact(visible(text, limit=WHOLE, newlines=True)) for text in texts))
     left, right = one or ((nothing, "dim"),), other or ((nothing, "dim"),)
     if not beside:
         above = [line((titles[0], "dim")), *(Line(part) for part in wrap(left, cells)), Line()]
