@@ -15,6 +15,7 @@ class Wire:
     """What stands between a program and a port of this machine. Use as a context manager.
 
     It can be cut (connections end, none is let in), fall silent (nothing is lost, nothing arrives) and be mended.
+    `rtt`: its round trip in seconds.
     """
 
     _loop: asyncio.AbstractEventLoop
@@ -22,10 +23,10 @@ class Wire:
     _flowing: asyncio.Event
     _line: Line
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, rtt: float = 0.0) -> None:
         self.port = 0
         """Where it listens."""
-        self._target = (host, port)
+        self._target, self._rtt = (host, port), rtt
         self._names: list[str] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -66,7 +67,7 @@ class Wire:
     async def _serve(self) -> None:
         self._loop, self._over, self._flowing = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         self._flowing.set()
-        async with line_to(*self._target) as line:
+        async with line_to(*self._target, rtt=self._rtt) as line:
             line.decide = self._decide
             self._line, self.port = line, line.port
             self._ready.set()
