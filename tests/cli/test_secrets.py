@@ -32,6 +32,7 @@ from tests.terminal.pty_session import PtySession, without_sequences
 from tui.core.check import Check
 from tui.core.locks import LockPicture, LockSession, decode_picture
 from tui.screens.detail import pair_text
+from tui.screens.steps.step import cleaned
 from tui.widgets.pair import paired
 
 pytestmark = [
@@ -244,6 +245,8 @@ def test_definitions_and_statements_of_others_keep_them_on_the_screens(make_data
         assert "***" in text and search.of(text) == set()
     check = Check("structure", "policy", "public.tenants", "leaky", "unexpected", "", leaky)
     assert "***" in pair_text(check) and search.of(pair_text(check)) == set()
+    # What a walk shows of a plan, of a statement and of what the server says of it.
+    assert "***" in cleaned(leaky) and search.of(cleaned(leaky)) == set()
     idle = LockSession(7, "t", "u", f"password={PASSWORD}", "idle", 1.0, f"-- {MESSAGE}", (), (), False, True)
     document = msgspec.json.encode(LockPicture((idle,)))
     assert search.of(document.decode()) != set()

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from tui.core.aftermath import counted
 from tui.core.run import Plan
 from tui.core.statements import title
-from tui.core.text import Glyphs, one_line
+from tui.core.text import Glyphs, one_line, redact, visible
 from tui.screens.base import DeckScreen
 from tui.screens.steps.step import cleaned
 from tui.store import Store
@@ -78,10 +78,10 @@ class StatementsScreen(DeckScreen):
         digits = len(str(statement.line + statement.text.count("\n")))
 
         def write(cells: int) -> list[Line]:
-            # Not wrapped: a line here is a line of the file, with its number.
+            # Not wrapped: a line here is a line of the file, with its number; nor masked beyond a line's end.
             return [
-                line((f"{statement.line + at:>{digits}}  ", "dim"), (text, "text"))
-                for at, text in enumerate(cleaned(statement.text, TEXT_LIMIT).split("\n"))
+                line((f"{statement.line + at:>{digits}}  ", "dim"), (redact(text), "text"))
+                for at, text in enumerate(visible(statement.text, limit=TEXT_LIMIT, newlines=True).split("\n"))
             ]
 
         self._reader.read(write)
@@ -91,7 +91,7 @@ class StatementsScreen(DeckScreen):
         self._reader.focus()
 
     def action_copy(self) -> None:
-        """Copy the statement, cleaned."""
+        """Copy the statement, cleaned and without secrets."""
         index = int(self._table.key or 0)
         self.app.copy_to_clipboard(cleaned(self._plan.statements[index].text, TEXT_LIMIT).rstrip("\n"))
         self.say(f"copied statement {index + 1}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tui.core.deck import Problem
-from tui.core.text import Glyphs, fit, one_line, visible
+from tui.core.text import Glyphs, fit, one_line, redact, visible
 from tui.screens.steps.walk import Walk
 from tui.theme import Role
 from tui.widgets.lines import Line, Span, line, wrap
@@ -144,8 +144,8 @@ def heading(text: str) -> Line:
 
 
 def cleaned(text: str, limit: int = 4096) -> str:
-    """Outside text of several lines for a screen."""
-    return visible(text, limit=limit, newlines=True)
+    """Outside text of several lines for a screen, without secrets."""
+    return redact(visible(text, limit=limit, newlines=True))
 
 
 def ending_lines(mark: Span, reason: str, state: str, onward: str, cells: int) -> list[Line]:
