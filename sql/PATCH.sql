@@ -12,11 +12,11 @@
 -- triggers, the view and the grants are set anew. No row is deleted, no column is changed or dropped.
 --
 -- It holds until commit: SHARE ROW EXCLUSIVE on auth.users and tenants (for the foreign keys) from section 3 on, which
--- keeps writers waiting; ACCESS EXCLUSIVE on the four tables from section 11 on, which keeps readers waiting, too.
+-- keeps writers waiting; ACCESS EXCLUSIVE on the four tables from section 13 on, which keeps readers waiting, too.
 --
 -- Contents:  1 Preconditions   2 Functions   3 Core tables   4 Billing   5 Observability   6 Webhooks   7 Indexes
---            8 Triggers   9 Row-level security   10 Policies   11 The lock on the tables that exist   12 Their tenant
---            13 Their indexes   14 Their policies   15 View   16 Grants   17 Backfill   18 Realtime
+--            8 Triggers   9 Row-level security   10 Policies   11 View   12 Grants   13 The lock on older tables
+--            14 Their tenant   15 Their indexes   16 Their policies   17 Backfill   18 Realtime
 
 -- =====================================================================================================================
 -- 1 Preconditions: refuse in words what would fail later in riddles
@@ -310,6 +310,28 @@ create table if not exists public.billing_events (
 -- =====================================================================================================================
 -- Logs go with their execution; the agent or workflow they name may go before.
 
+-- An execution without a tenant can have no logs until its tenant is known: a log needs one, and none is certain. What
+-- holds a log to its execution needs a column that the execution gets in section 14.
+create table if not exists public.workflow_execution_logs (
+  id uuid not null default gen_random_uuid(),
+  tenant_id uuid not null,
+  execution_id uuid not null,
+  workflow_id uuid,
+  step_id text,
+  step_name text,
+  step_index integer,
+  level text not null default 'info',
+  message text not null,
+  metadata jsonb not null default '{}',
+  duration_ms integer,
+  created_at timestamptz not null default now(),
+  constraint workflow_execution_logs_pkey primary key (id),
+  constraint workflow_execution_logs_tenant_id_fkey foreign key (tenant_id)
+    references public.tenants (id) on delete cascade,
+  constraint workflow_execution_logs_workflow_id_fkey foreign key (workflow_id, tenant_id)
+    references public.workflows (id, tenant_id) on delete set null (workflow_id)
+);
+
 create table if not exists public.agent_execution_logs (
   id uuid not null default gen_random_uuid(),
   tenant_id uuid not null,
@@ -412,6 +434,12 @@ create index if not exists subscriptions_tenant_id_idx on public.subscriptions (
 create index if not exists subscriptions_provider_idx on public.subscriptions (provider, provider_subscription_id);
 create index if not exists usage_metrics_tenant_id_idx on public.usage_metrics (tenant_id, metric, period_start desc);
 create index if not exists billing_events_tenant_id_idx on public.billing_events (tenant_id, created_at desc);
+create index if not exists workflow_execution_logs_tenant_id_idx
+  on public.workflow_execution_logs (tenant_id, created_at desc);
+create index if not exists workflow_execution_logs_execution_id_idx
+  on public.workflow_execution_logs (execution_id, tenant_id, created_at);
+create index if not exists workflow_execution_logs_workflow_id_idx
+  on public.workflow_execution_logs (workflow_id, tenant_id, created_at desc);
 create index if not exists agent_execution_logs_tenant_id_idx
   on public.agent_execution_logs (tenant_id, created_at desc);
 create index if not exists agent_execution_logs_execution_id_idx
@@ -451,6 +479,7 @@ alter table public.workflows enable row level security;
 alter table public.subscriptions enable row level security;
 alter table public.usage_metrics enable row level security;
 alter table public.billing_events enable row level security;
+alter table public.workflow_execution_logs enable row level security;
 alter table public.agent_execution_logs enable row level security;
 alter table public.error_logs enable row level security;
 alter table public.performance_metrics enable row level security;
@@ -651,6 +680,17 @@ create policy billing_events_select on public.billing_events
     ))
   );
 
+-- workflow_execution_logs
+drop policy if exists workflow_execution_logs_select on public.workflow_execution_logs;
+create policy workflow_execution_logs_select on public.workflow_execution_logs
+  for select to authenticated
+  using (
+    tenant_id = any (array(
+      select tm.tenant_id from public.tenant_members as tm
+      where tm.user_id = (select auth.uid())
+    ))
+  );
+
 -- agent_execution_logs
 drop policy if exists agent_execution_logs_select on public.agent_execution_logs;
 create policy agent_execution_logs_select on public.agent_execution_logs
@@ -779,7 +819,123 @@ create policy artifacts_insert on public.artifacts
   );
 
 -- =====================================================================================================================
--- 11 The lock on the tables that exist
+-- 11 View
+-- =====================================================================================================================
+-- For code from before tenant_members. It runs with the rights of whoever asks (security_invoker), so the policies of
+-- both tables hold through it; no "where user_id = auth.uid()", or service_role would see nothing.
+-- For anon it answers 42501 (permission denied for table tenant_members), not rows: that is meant.
+
+create or replace view public.user_tenants with (security_invoker = true) as
+select
+  tm.user_id,
+  tm.tenant_id,
+  tm.role,
+  t.name as tenant_name,
+  t.slug as tenant_slug,
+  tm.created_at,
+  tm.updated_at
+from public.tenant_members as tm
+join public.tenants as t on t.id = tm.tenant_id;
+
+-- =====================================================================================================================
+-- 12 Grants
+-- =====================================================================================================================
+-- By name, never by default privileges: those differ between project generations, and the older ones give anon
+-- TRUNCATE, which no policy covers. First everything is taken, column rights included; then each role gets its own.
+-- What a role may do with which rows is the policies' business, on top of these.
+
+revoke all on table
+  public.tenants,
+  public.tenant_members,
+  public.agents,
+  public.agent_executions,
+  public.workflows,
+  public.workflow_executions,
+  public.subscriptions,
+  public.usage_metrics,
+  public.billing_events,
+  public.telemetry_events,
+  public.workflow_execution_logs,
+  public.agent_execution_logs,
+  public.error_logs,
+  public.performance_metrics,
+  public.webhook_endpoints,
+  public.artifacts,
+  public.user_tenants
+from public, anon, authenticated, service_role;
+
+grant select, insert, delete on table
+  public.tenants,
+  public.tenant_members,
+  public.agents,
+  public.agent_executions,
+  public.workflows,
+  public.workflow_executions,
+  public.subscriptions,
+  public.usage_metrics,
+  public.billing_events,
+  public.telemetry_events,
+  public.workflow_execution_logs,
+  public.agent_execution_logs,
+  public.error_logs,
+  public.performance_metrics,
+  public.webhook_endpoints,
+  public.artifacts
+to authenticated;
+
+-- UPDATE per column: a row's id, tenant, author and time of creation are nobody's to change, so no row can be moved
+-- into another tenant. A policy can not say that, it does not see the old row beside the new one. Tables that are not
+-- named here are only ever added to.
+grant update (name, slug) on table public.tenants to authenticated;
+grant update (role) on table public.tenant_members to authenticated;
+grant update (
+  name, description, category, enabled, model, system_prompt, config, tools, tags, version, updated_at
+) on table public.agents to authenticated;
+grant update (
+  name, description, category, enabled, version, definition, trigger_type, trigger_config, schedule, tags,
+  last_run_at, updated_at
+) on table public.workflows to authenticated;
+grant update (
+  status, input, output, error, started_at, completed_at
+) on table public.workflow_executions to authenticated;
+grant update (cancel_at_period_end) on table public.subscriptions to authenticated;
+grant update (url, events, enabled, updated_at) on table public.webhook_endpoints to authenticated;
+
+grant all on table
+  public.tenants,
+  public.tenant_members,
+  public.agents,
+  public.agent_executions,
+  public.workflows,
+  public.workflow_executions,
+  public.subscriptions,
+  public.usage_metrics,
+  public.billing_events,
+  public.telemetry_events,
+  public.workflow_execution_logs,
+  public.agent_execution_logs,
+  public.error_logs,
+  public.performance_metrics,
+  public.webhook_endpoints,
+  public.artifacts,
+  public.user_tenants
+to service_role;
+
+grant select on table public.user_tenants to authenticated;
+grant select on table public.user_tenants to anon;
+
+revoke all on function public.update_updated_at_column() from public, anon, authenticated, service_role;
+grant execute on function public.update_updated_at_column() to service_role;
+-- authenticated: the default of webhook_endpoints.secret runs with the rights of whoever inserts.
+revoke all on function public.generate_webhook_secret() from public, anon, authenticated, service_role;
+grant execute on function public.generate_webhook_secret() to authenticated, service_role;
+-- authenticated: the policies of tenant_members run it with the rights of whoever asks. Nobody can name it: no USAGE on
+-- the schema.
+revoke all on function private.current_tenant_ids(text[]) from public, anon, authenticated, service_role;
+grant execute on function private.current_tenant_ids(text[]) to authenticated, service_role;
+
+-- =====================================================================================================================
+-- 13 The lock on older tables
 -- =====================================================================================================================
 -- They come last: while the new tables above are made, everybody goes on reading them. All four are locked at once, in
 -- the order of their names. By hand, lock_timeout decides how long readers may queue behind this statement;
@@ -789,7 +945,7 @@ lock table public.telemetry_events, public.tenant_members, public.tenants, publi
 in access exclusive mode;
 
 -- =====================================================================================================================
--- 12 Their tenant: a column for it, and the logs that refer to it
+-- 14 Their tenant
 -- =====================================================================================================================
 -- NULL stays allowed: section 17 fills in only what is certain, and NOT NULL would break runs in flight. A later
 -- migration can add it once every row has a tenant.
@@ -802,7 +958,7 @@ alter table public.telemetry_events
   add column if not exists tenant_id uuid
   constraint telemetry_events_tenant_id_fkey references public.tenants (id) on delete cascade;
 
--- The target of the composite foreign key of workflow_execution_logs. There is no "add constraint if not exists".
+-- A log belongs to an execution of its own tenant. There is no "add constraint if not exists".
 do $$
 begin
   if not exists (
@@ -812,38 +968,23 @@ begin
     alter table public.workflow_executions
       add constraint workflow_executions_id_tenant_id_key unique (id, tenant_id);
   end if;
+  if not exists (
+    select from pg_constraint
+    where conrelid = 'public.workflow_execution_logs'::regclass
+      and conname = 'workflow_execution_logs_execution_id_fkey'
+  ) then
+    alter table public.workflow_execution_logs
+      add constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
+      references public.workflow_executions (id, tenant_id) on delete cascade;
+  end if;
 end
 $$;
 
 -- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
 -- The policies hold API users to workflows of the row's tenant.
 
--- An execution without a tenant can have no logs until its tenant is known: a log needs one, and none is
--- certain.
-create table if not exists public.workflow_execution_logs (
-  id uuid not null default gen_random_uuid(),
-  tenant_id uuid not null,
-  execution_id uuid not null,
-  workflow_id uuid,
-  step_id text,
-  step_name text,
-  step_index integer,
-  level text not null default 'info',
-  message text not null,
-  metadata jsonb not null default '{}',
-  duration_ms integer,
-  created_at timestamptz not null default now(),
-  constraint workflow_execution_logs_pkey primary key (id),
-  constraint workflow_execution_logs_tenant_id_fkey foreign key (tenant_id)
-    references public.tenants (id) on delete cascade,
-  constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
-    references public.workflow_executions (id, tenant_id) on delete cascade,
-  constraint workflow_execution_logs_workflow_id_fkey foreign key (workflow_id, tenant_id)
-    references public.workflows (id, tenant_id) on delete set null (workflow_id)
-);
-
 -- =====================================================================================================================
--- 13 Their indexes
+-- 15 Their indexes
 -- =====================================================================================================================
 
 create index if not exists tenant_members_user_id_idx on public.tenant_members (user_id, tenant_id, role);
@@ -861,15 +1002,9 @@ create index if not exists workflow_executions_unassigned_idx
   on public.workflow_executions (user_id, started_at desc) where tenant_id is null;
 create index if not exists telemetry_events_tenant_id_idx on public.telemetry_events (tenant_id, created_at desc);
 create index if not exists telemetry_events_user_id_idx on public.telemetry_events (user_id, created_at desc);
-create index if not exists workflow_execution_logs_tenant_id_idx
-  on public.workflow_execution_logs (tenant_id, created_at desc);
-create index if not exists workflow_execution_logs_execution_id_idx
-  on public.workflow_execution_logs (execution_id, tenant_id, created_at);
-create index if not exists workflow_execution_logs_workflow_id_idx
-  on public.workflow_execution_logs (workflow_id, tenant_id, created_at desc);
 
 -- =====================================================================================================================
--- 14 Their policies, and the trigger and row-level security before them
+-- 16 Their policies, and the trigger and row-level security before them
 -- =====================================================================================================================
 
 create or replace trigger update_tenant_members_updated_at before update on public.tenant_members
@@ -879,7 +1014,6 @@ alter table public.tenants enable row level security;
 alter table public.tenant_members enable row level security;
 alter table public.workflow_executions enable row level security;
 alter table public.telemetry_events enable row level security;
-alter table public.workflow_execution_logs enable row level security;
 
 -- Permissive policies are joined by OR: one that knows no tenants would keep its table open beside those below. What
 -- was on the four older tables therefore goes, whatever its name. "patchdeck apply" shows each before it asks.
@@ -1052,16 +1186,6 @@ create policy telemetry_events_insert on public.telemetry_events
     ))
   );
 
--- workflow_execution_logs
-drop policy if exists workflow_execution_logs_select on public.workflow_execution_logs;
-create policy workflow_execution_logs_select on public.workflow_execution_logs
-  for select to authenticated
-  using (
-    tenant_id = any (array(
-      select tm.tenant_id from public.tenant_members as tm
-      where tm.user_id = (select auth.uid())
-    ))
-  );
 -- Into the log of an execution that the caller started.
 drop policy if exists workflow_execution_logs_insert on public.workflow_execution_logs;
 create policy workflow_execution_logs_insert on public.workflow_execution_logs
@@ -1077,122 +1201,6 @@ create policy workflow_execution_logs_insert on public.workflow_execution_logs
         and parent.user_id = (select auth.uid())
     )
   );
-
--- =====================================================================================================================
--- 15 View
--- =====================================================================================================================
--- For code from before tenant_members. It runs with the rights of whoever asks (security_invoker), so the policies of
--- both tables hold through it; no "where user_id = auth.uid()", or service_role would see nothing.
--- For anon it answers 42501 (permission denied for table tenant_members), not rows: that is meant.
-
-create or replace view public.user_tenants with (security_invoker = true) as
-select
-  tm.user_id,
-  tm.tenant_id,
-  tm.role,
-  t.name as tenant_name,
-  t.slug as tenant_slug,
-  tm.created_at,
-  tm.updated_at
-from public.tenant_members as tm
-join public.tenants as t on t.id = tm.tenant_id;
-
--- =====================================================================================================================
--- 16 Grants
--- =====================================================================================================================
--- By name, never by default privileges: those differ between project generations, and the older ones give anon
--- TRUNCATE, which no policy covers. First everything is taken, column rights included; then each role gets its own.
--- What a role may do with which rows is the policies' business, on top of these.
-
-revoke all on table
-  public.tenants,
-  public.tenant_members,
-  public.agents,
-  public.agent_executions,
-  public.workflows,
-  public.workflow_executions,
-  public.subscriptions,
-  public.usage_metrics,
-  public.billing_events,
-  public.telemetry_events,
-  public.workflow_execution_logs,
-  public.agent_execution_logs,
-  public.error_logs,
-  public.performance_metrics,
-  public.webhook_endpoints,
-  public.artifacts,
-  public.user_tenants
-from public, anon, authenticated, service_role;
-
-grant select, insert, delete on table
-  public.tenants,
-  public.tenant_members,
-  public.agents,
-  public.agent_executions,
-  public.workflows,
-  public.workflow_executions,
-  public.subscriptions,
-  public.usage_metrics,
-  public.billing_events,
-  public.telemetry_events,
-  public.workflow_execution_logs,
-  public.agent_execution_logs,
-  public.error_logs,
-  public.performance_metrics,
-  public.webhook_endpoints,
-  public.artifacts
-to authenticated;
-
--- UPDATE per column: a row's id, tenant, author and time of creation are nobody's to change, so no row can be moved
--- into another tenant. A policy can not say that, it does not see the old row beside the new one. Tables that are not
--- named here are only ever added to.
-grant update (name, slug) on table public.tenants to authenticated;
-grant update (role) on table public.tenant_members to authenticated;
-grant update (
-  name, description, category, enabled, model, system_prompt, config, tools, tags, version, updated_at
-) on table public.agents to authenticated;
-grant update (
-  name, description, category, enabled, version, definition, trigger_type, trigger_config, schedule, tags,
-  last_run_at, updated_at
-) on table public.workflows to authenticated;
-grant update (
-  status, input, output, error, started_at, completed_at
-) on table public.workflow_executions to authenticated;
-grant update (cancel_at_period_end) on table public.subscriptions to authenticated;
-grant update (url, events, enabled, updated_at) on table public.webhook_endpoints to authenticated;
-
-grant all on table
-  public.tenants,
-  public.tenant_members,
-  public.agents,
-  public.agent_executions,
-  public.workflows,
-  public.workflow_executions,
-  public.subscriptions,
-  public.usage_metrics,
-  public.billing_events,
-  public.telemetry_events,
-  public.workflow_execution_logs,
-  public.agent_execution_logs,
-  public.error_logs,
-  public.performance_metrics,
-  public.webhook_endpoints,
-  public.artifacts,
-  public.user_tenants
-to service_role;
-
-grant select on table public.user_tenants to authenticated;
-grant select on table public.user_tenants to anon;
-
-revoke all on function public.update_updated_at_column() from public, anon, authenticated, service_role;
-grant execute on function public.update_updated_at_column() to service_role;
--- authenticated: the default of webhook_endpoints.secret runs with the rights of whoever inserts.
-revoke all on function public.generate_webhook_secret() from public, anon, authenticated, service_role;
-grant execute on function public.generate_webhook_secret() to authenticated, service_role;
--- authenticated: the policies of tenant_members run it with the rights of whoever asks. Nobody can name it: no USAGE on
--- the schema.
-revoke all on function private.current_tenant_ids(text[]) from public, anon, authenticated, service_role;
-grant execute on function private.current_tenant_ids(text[]) to authenticated, service_role;
 
 -- =====================================================================================================================
 -- 17 Backfill

@@ -62,7 +62,8 @@ relation_triggers as materialized (
                'constraint', nullif(t.tgconstraint <> 0, false),
                'enabled', case t.tgenabled when 'O' then 'origin' when 'D' then 'disabled'
                                            when 'R' then 'replica' else 'always' end,
-               'comment', obj_description(t.oid, 'pg_trigger'))
+               'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = t.oid and d.classoid = 'pg_catalog.pg_trigger'::regclass and d.objsubid = 0))
                order by t.tgname) as triggers
       from relations r
       join pg_catalog.pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
@@ -78,12 +79,13 @@ table_parts as (
         'rows', r.reltuples,
         'bytes', current_setting('block_size')::bigint * (
             r.relpages
-            + (select coalesce(sum(i.relpages), 0)
-                 from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid
+            + (select coalesce(sum((select i.relpages from pg_catalog.pg_class i where i.oid = x.indexrelid)), 0)
+                 from pg_catalog.pg_index x
                 where x.indrelid in (r.oid, r.reltoastrelid))
             + coalesce((select t.relpages from pg_catalog.pg_class t where t.oid = r.reltoastrelid), 0)),
         'acl_default', r.relacl is null,
-        'comment', obj_description(r.oid, 'pg_class'),
+        'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0),
         'columns', coalesce((
             select json_agg(json_build_object(
                        'name', a.attname,
@@ -92,7 +94,8 @@ table_parts as (
                        'default', pg_get_expr(d.adbin, d.adrelid),
                        'identity', nullif(a.attidentity, ''),
                        'generated', nullif(a.attgenerated, ''),
-                       'comment', col_description(r.oid, a.attnum))
+                       'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = a.attnum))
                        order by a.attnum)
               from pg_catalog.pg_attribute a
               left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -132,7 +135,8 @@ table_parts as (
                                            from unnest(p.polroles) o) as m (role)),
                        'using', pg_get_expr(p.polqual, p.polrelid),
                        'check', pg_get_expr(p.polwithcheck, p.polrelid),
-                       'comment', obj_description(p.oid, 'pg_policy'))
+                       'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = p.oid and d.classoid = 'pg_catalog.pg_policy'::regclass and d.objsubid = 0))
                        order by p.polname)
               from pg_catalog.pg_policy p
              where p.polrelid = r.oid), '[]'),
@@ -156,7 +160,8 @@ view_parts as (
         'definition', coalesce(pg_get_viewdef(r.oid), ''),
         'options', coalesce(to_json(r.reloptions), '[]'),
         'grants', coalesce(g.grants, '[]'),
-        'comment', obj_description(r.oid, 'pg_class'),
+        'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0),
         'usable', pg_has_role(r.relowner, 'USAGE'),
         'materialized', nullif(r.relkind = 'm', false),
         'acl_default', nullif(r.relacl is null, false),
@@ -207,7 +212,8 @@ function_bodies as (
                       from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) e
                      where e.privilege_type = 'EXECUTE') as h (role)
              where h.role in (select json_array_elements_text(a.what -> 'roles'))), '[]'),
-        'comment', obj_description(p.oid, 'pg_proc'),
+        'comment', (select d.description from pg_catalog.pg_description d
+                         where d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass and d.objsubid = 0),
         'usable', pg_has_role(p.proowner, 'USAGE'),
         'definition', pg_get_functiondef(p.oid),
         'acl_default', nullif(p.proacl is null, false),
