@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment, Segments
@@ -29,6 +29,7 @@ from textual.worker import Worker, WorkerState
 from tui import loading
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.exits import Exit
+from tui.frames import Frames
 from tui.loop import run
 from tui.pace import Pace
 from tui.screens.opening import Opening
@@ -37,6 +38,8 @@ from tui.theme import DARK, themes
 from tui.widgets.lines import Groups, Lines
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     # The first paint waits for nothing that knows of databases: what shows one is loaded after it.
     from tui.core.config import ThemeName
     from tui.core.deck import Deck
@@ -140,6 +143,7 @@ class PatchdeckApp(App[None]):
         self.glyphs = glyphs(self.settings.ascii)
         self.animation_level = "none"
         self._last_door = LastDoor(self.settings.ascii)
+        self._frames = Frames()
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.settings.theme
@@ -198,6 +202,10 @@ class PatchdeckApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and the last door."""
         return (*super().get_line_filters(), self._last_door)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Textual's, with only the cells that differ."""
+        super()._display(screen, self._frames.thrifty(renderable))
 
     def get_loading_widget(self) -> Widget:
         """Nothing that moves: Textual's indicator sends 51 kB/s (facts: textual 3.3)."""

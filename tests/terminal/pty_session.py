@@ -127,6 +127,11 @@ class PtySession:
         """The number, from 0, of the first line that shows `text`; -1 where none does."""
         return next((number for number, shown in enumerate(self._emulated().display) if text in shown), -1)
 
+    @property
+    def rows(self) -> int:
+        """How many lines the terminal has."""
+        return self._display.lines
+
     def cells(self, line: int) -> list[Cell]:
         """The cells of a line, with what they look like."""
         row = self._emulated().buffer[line]
