@@ -26,7 +26,7 @@ test: $(TEST)
 
 # One after another, each to its end, whatever goals the one before missed.
 bench: $(TEST)
-	@failed=0; for name in startup status many ticks policies apply; do \
+	@failed=0; for name in startup dashboard status many ticks policies apply; do \
 	  echo "== tests/bench/$$name.py"; $(BIN)/python -m tests.bench.$$name || failed=1; \
 	done; exit $$failed
 
