@@ -376,9 +376,8 @@ def test_11_a_killed_backend_is_told_and_comes_back_by_itself(make_database: Mak
             running.send("\x1b")
             running.wait_for("UNREACHABLE")
             admin.execute(f"alter database {database.name} allow_connections true")
-            begun = time.monotonic()
-            running.wait_for("✓ APPLIED")
-            assert time.monotonic() - begun < 1.5
+            # How soon is measured by test_trouble.py, over ten restarts; one on a busy machine says little.
+            running.wait_for("✓ APPLIED", timeout=4.0)
         running.wait_until(lambda: " old " not in running.screen(), what="nothing old")
         assert running.cells(row) == fresh
 
