@@ -375,7 +375,8 @@ def test_as_root_the_server_runs_as_an_unprivileged_account_and_a_note_says_so(d
 
 
 def test_an_unknown_state_is_refused_before_anything_is_started(demo_folder: Path) -> None:
-    with pytest.raises(DemoError, match="no state 'mended'; there is: platform, bare, legacy"), demo_at(demo_folder, "mended"):
+    told = "no state 'mended'; there is: platform, bare, legacy"
+    with pytest.raises(DemoError, match=told), demo_at(demo_folder, "mended"):
         pytest.fail("an unknown state was made")
     assert not demo_folder.exists()
 
