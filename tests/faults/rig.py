@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from tests.support import BUNDLE, DEMO, Database
 from tui.demo.baseline import Databases, apply_in_one_transaction
 from tui.demo.home import Home
-from tui.demo.installation import Installation
+from tui.demo.installation import embedded_installation
 from tui.demo.manifest import load_manifest
-from tui.demo.pooler import Pooler
+from tui.demo.pooler import Pooler, pooler_program
 from tui.demo.server import Cluster, Logins
+
+_NUMBERS = count(1)
 
 
 class Rig:
@@ -77,14 +83,21 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path, installation: Installation, program: Path | None) -> Iterator[Rig]:
-    """A running rig in `folder`; `program` is the pooler's, None for none."""
+def rig(*, pooled: bool = False) -> Iterator[Rig]:
+    """A running rig in a folder of its own. Where there is no pooler to be had the test is skipped; in CI it fails."""
+    program = pooler_program() if pooled else None
+    if pooled and program is None:
+        how = "no pgbouncer; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
+        pytest.fail(how) if os.environ.get("CI") == "true" else pytest.skip(how)
     manifest = load_manifest(DEMO)
+    # Not a folder of mkdtemp's: the server's account has to reach it.
+    folder = Path(tempfile.gettempdir()) / f"patchdeck-rig-{os.getpid()}-{next(_NUMBERS)}"
     home = Home(folder)
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         home.hold(os.getpid())
         stack.callback(home.release)
-        cluster = Cluster(home, installation, Logins(manifest.superuser, manifest.logins))
+        cluster = Cluster(home, embedded_installation(), Logins(manifest.superuser, manifest.logins))
         stack.callback(cluster.stop)
         pooler = Pooler(cluster, program) if program else None
         if pooler:

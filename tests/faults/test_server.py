@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,33 +19,19 @@ from tests.faults.rig import Rig, rig
 from tests.support import MakeDatabase
 from tui.core.run import Committing
 from tui.db import commit
-from tui.demo.installation import embedded_installation
-from tui.demo.pooler import pooler_program
 
 JOBS: tuple[Job, ...] = ("apply", "lock")
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """Where the server's account can reach it."""
-    made = Path(tempfile.gettempdir()) / f"patchdeck-rig-{os.getpid()}"
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def alone(folder: Path) -> Iterator[Rig]:
-    with rig(folder / "alone", embedded_installation(), None) as made:
+def alone() -> Iterator[Rig]:
+    with rig() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def with_pooler(folder: Path) -> Iterator[Rig]:
-    program = pooler_program()
-    if program is None:
-        how = "no pgbouncer; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
-        pytest.fail(how) if os.environ.get("CI") == "true" else pytest.skip(how)
-    with rig(folder / "pooled", embedded_installation(), program) as made:
+def with_pooler() -> Iterator[Rig]:
+    with rig(pooled=True) as made:
         yield made
 
 

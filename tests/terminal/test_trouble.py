@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 import pytest
@@ -24,8 +21,6 @@ from tests.support import Database
 from tests.terminal.opened import opened
 from tests.terminal.pty_session import PtySession
 from tests.terminal.wire import Wire
-from tui.demo.installation import embedded_installation
-from tui.demo.pooler import pooler_program
 
 BACK = 1.5
 """Seconds after which there is data again; of many times the middle one, as these machines have other things to do."""
@@ -39,26 +34,14 @@ FRAME_BEGINS, FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """Where the server's account can reach it."""
-    made = Path(tempfile.gettempdir()) / f"patchdeck-trouble-{os.getpid()}"
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[Rig]:
-    with rig(folder / "alone", embedded_installation(), None) as made:
+def server() -> Iterator[Rig]:
+    with rig() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def pooled(folder: Path) -> Iterator[Rig]:
-    program = pooler_program()
-    if program is None:
-        how = "no pgbouncer; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
-        pytest.fail(how) if os.environ.get("CI") == "true" else pytest.skip(how)
-    with rig(folder / "pooled", embedded_installation(), program) as made:
+def pooled() -> Iterator[Rig]:
+    with rig(pooled=True) as made:
         yield made
 
 

@@ -69,23 +69,27 @@ def ledger_state(word: str) -> LedgerState:
     return state
 
 
+def ask_ledger(question: str, bundle: Bundle, run: str = "") -> list[Command]:
+    """Asks the ledger the question of that name in an open transaction; the answer is the last reply's value, "" where
+    there is none, no ledger, or no right to read it. `run`: the beginning of a run's id.
+    """
+    settings = {"question": query(question), "bundle": bundle.name, "digest": bundle.digest, "run": run}
+    calls = ", ".join(f"set_config('patchdeck.{name}', ${at}, true)" for at, name in enumerate(settings, 1))
+    return [
+        Command(f"select {calls}", tuple(settings.values())),
+        Command(query("ledger_ask")),
+        Command("select current_setting('patchdeck.answer')"),
+    ]
+
+
 def record_commands(bundle: Bundle) -> list[Command]:
     """Reads what was recorded of `bundle`, in an open transaction; the replies are for `read_records`."""
-    return [
-        Command("select set_config('patchdeck.bundle', $1, true)", (bundle.name,)),
-        Command(query("recorded")),
-        Command("select current_setting('patchdeck.recorded')"),
-    ]
+    return ask_ledger("recorded", bundle)
 
 
 def find_commands(bundle: Bundle, run: str) -> list[Command]:
     """Finds the newest runs of `bundle` whose id begins with `run`, in an open transaction; for `read_found`."""
-    return [
-        Command("select set_config('patchdeck.bundle', $1, true), set_config('patchdeck.run', $2, true)",
-                (bundle.name, run)),
-        Command(query("ledger_run")),
-        Command("select current_setting('patchdeck.found')"),
-    ]  # fmt: skip
+    return ask_ledger("ledger_run", bundle, run)
 
 
 def read_found(replies: Sequence[Reply]) -> tuple[LedgerRow, ...]:

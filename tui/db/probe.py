@@ -16,7 +16,7 @@ from tui.core.catalog import Catalog, decode
 from tui.core.expectation import WATCHED_ROLES
 from tui.core.look import LedgerState, RunRecord
 from tui.core.twin import twin_statements
-from tui.db.ledger import RUNS, ledger_state, read_runs
+from tui.db.ledger import RUNS, ask_ledger, ledger_state, read_runs
 from tui.db.pipeline import Command, Reply, Row
 from tui.db.queries import query
 
@@ -32,6 +32,9 @@ LOOK_LIMITS = {
 name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
 
 FUNCTION = "patchdeck_catalog"
+
+NO_TWINS = Command("select set_config('patchdeck.twin', '[]', true) where current_setting('patchdeck.answer') <> ''")
+"""Where the ledger has answered with a record that stands in for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,7 @@ def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> lis
         made = twin_commands(bundle)
         if by_record:
             # After the statements that would make them, which it takes back, and before they are run.
-            named = set_local({"patchdeck.bundle": bundle.name, "patchdeck.digest": bundle.digest})
-            made[1:1] = [
-                named,
-                Command(query("recorded_twin")),
-                Command("select current_setting('patchdeck.recorded_twin')"),
-            ]
+            made[1:1] = [*ask_ledger("recorded_twin", bundle), NO_TWINS]
         commands += made
     return [*commands, Command("rollback")]
 
@@ -103,7 +101,7 @@ def read_look(replies: Sequence[Reply], *, twin: bool, by_record: bool = False) 
     if by_record and (recorded := replies[9].value):
         made = Twin(decode(recorded), {}, recorded=True)
     elif twin:
-        made = read_twin(replies[11 if by_record else 8])
+        made = read_twin(replies[12 if by_record else 8])
     return Reading(
         server=_server(replies[2].rows[0]),
         runs=read_runs(replies[4].value),

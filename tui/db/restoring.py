@@ -11,10 +11,10 @@ from tui.core.preflight import PreflightCheck
 from tui.core.restore import Restorable, plan_restore
 from tui.core.restore_words import restore_preflight
 from tui.core.run import Plan
+from tui.db.ledger import ask_ledger
 from tui.db.link import Link, query_problem
 from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
-from tui.db.queries import query
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,12 @@ async def work_out(link: Link, plan: Plan, look: Look) -> WorkedOut:
 async def _recorded(link: Link, plan: Plan) -> Restorable | None:
     commands = [
         Command("begin read only"),
-        set_local(LOOK_LIMITS | {"patchdeck.bundle": plan.bundle.name}),
-        Command(query("restorable")),
-        Command("select current_setting('patchdeck.restorable')"),
+        set_local(LOOK_LIMITS),
+        *ask_ledger("restorable", plan.bundle),
         Command("rollback"),
     ]
     try:
-        document = (await link.batch(commands))[3].value
+        document = (await link.batch(commands))[-2].value
     except StatementError as error:
         await link.run("rollback")
         raise query_problem(error) from None
