@@ -97,6 +97,7 @@ class _Run:
         self._began = monotonic()
         self._locked_at: float | None = None
         self._alone_at: float | None = None
+        self._request: asyncio.Task[None] | None = None
         self._lock_seconds = self._alone_seconds = 0.0
         self._locks_held: tuple[str, ...] = ()
         self._findings: tuple[Key, ...] | None = None
@@ -180,6 +181,7 @@ class _Run:
 
     async def close(self) -> None:
         """Close both connections; what is open is rolled back by the server."""
+        await self._request_has_arrived()
         await asyncio.gather(self._link.close(), self._watch.close())
 
     def _refuse_unconfirmed(self) -> None:
@@ -269,6 +271,8 @@ class _Run:
         while True:
             number += 1
             yield events.Attempt(number)
+            if self._control.cancelled:
+                raise _cancelled()
             attempt = Attempt(self._plan, locks, self._application, self._observer.twin)
             try:
                 async for event in self._transaction(attempt):
@@ -477,9 +481,17 @@ class _Run:
             self._verdict = (await self._observer.look(self._link)).look.verdict
 
     async def _undo(self) -> None:
+        await self._request_has_arrived()
         # A line that breaks here changes nothing: the server rolls back what was never committed.
         with suppress(Problem, StatementError):
             await self._link.run("rollback")
+
+    async def _request_has_arrived(self) -> None:
+        """A request to cancel that is still on its way would hit whatever the server process does next, behind a pooler
+        somebody else's statement; and PgBouncer 1.18 dies ("bad client state") when one is called back half-way.
+        """
+        if self._request is not None:
+            await self._request
 
     async def _blockers(self, locks: RunLocks, error: StatementError) -> tuple[Blocker, ...]:
         if error.sqlstate not in LOCK_NOT_HAD:
@@ -489,7 +501,8 @@ class _Run:
     async def _cancel_on_request(self) -> None:
         """Stops the running statement once the operator asks; is itself stopped when the batch is through."""
         await self._control.wait()
-        await self._link.cancel()
+        self._request = asyncio.create_task(self._link.cancel())
+        await asyncio.shield(self._request)
         # A line that went silent carries no answer to that either, and the operator is waiting.
         await asyncio.sleep(CANCEL_GRACE)
         self._link.give_up()

@@ -104,8 +104,11 @@ class _Wire:
             readable, _, _ = select.select([0, self._woken], [], [])
             if self._woken in readable and set(os.read(self._woken, 512)) - {signal.SIGCHLD}:
                 raise _ParentGoneError
-            if not all(child.running() for child in watched):
-                sys.stderr.write("a server of the demo ended by itself; stopping the rest\n")
+            if ended := next((child for child in watched if not child.running()), None):
+                said = " | ".join(ended.log.read_text(errors="replace").splitlines()[-3:])
+                sys.stderr.write(
+                    f"a {type(ended).__name__.lower()} of the demo ended by itself, stopping the rest: {said}\n"
+                )
                 raise _ParentGoneError
             if 0 in readable:
                 piece = os.read(0, 65536)
