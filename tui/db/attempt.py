@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import cached_property, reduce
 
 import msgspec
 
@@ -50,7 +50,9 @@ EMPTY_PATH = Command("select set_config('search_path', '', true)")
 
 
 class Attempt:
-    """The batch of one transaction up to the catalog check."""
+    """The batch of one transaction up to the catalog check. What its replies mean is worked out once: locks are held
+    meanwhile.
+    """
 
     def __init__(self, plan: Plan, locks: RunLocks, application: str, kept: Twin | None) -> None:
         self._plan, self._kept = plan, kept
@@ -86,7 +88,7 @@ class Attempt:
         """The server process that runs it, 0 until it is known."""
         return int(self._identity(0) or 0)
 
-    @property
+    @cached_property
     def before(self) -> Catalog:
         """The catalog under the locks, before the first statement."""
         return decode(self._replies[self._marks["before"] + 3].value)
@@ -102,12 +104,12 @@ class Attempt:
             if old.get(name) != value
         )
 
-    @property
+    @cached_property
     def after(self) -> Catalog:
         """The catalog after the last statement, inside the transaction."""
         return decode(self._replies[self._marks["after"]].value)
 
-    @property
+    @cached_property
     def promised(self) -> Catalog:
         """The catalog a COMMIT leads to: with what the run validates right after it validated."""
         return as_if_validated(self._plan.bundle, self.after) if self._plan.online else self.after
@@ -125,7 +127,7 @@ class Attempt:
         """What became of the row in the Supabase CLI's history, in one sentence; "" when nothing did."""
         return what_was_done(self._plan, self._replies.get(self._marks["history_end"] - 1))
 
-    @property
+    @cached_property
     def twin(self) -> Twin | None:
         """The twins made beside the result; None for a rollback, which is not judged by them."""
         if self._plan.action == "rollback":
