@@ -37,6 +37,9 @@ def _prepare_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding lacks is shown escaped: it must not end the command.
             stream.reconfigure(errors="backslashreplace")
+    if sys.stdin is None:
+        # Closed likewise (`<&-`, some job runners): nobody is there to be asked.
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - open until the end
 
 
 class _Ending:

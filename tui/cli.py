@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -22,6 +23,20 @@ DOCUMENTED = (
     "report", "doctor", "bundle-check",
 )  # fmt: skip
 FORMATS = ("text", "json", "junit", "markdown", "sarif")
+
+
+class Number(click.FloatRange):
+    """A number of a range; `nan` is none, though no comparison says so."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number in `value`."""
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return float(found)
+
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else there.")
 _confirm = click.option(
@@ -193,7 +208,7 @@ def rehearse(options: Options, mode: RollbackMode | None, as_json: bool) -> int:
 @click.option(
     "--patience",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, max=86_400),
+    type=Number(min=0, max=86_400),
     default=30.0,
     show_default=True,
     help="How long to try for locks that somebody else holds. Nobody queues behind us meanwhile.",
@@ -324,7 +339,7 @@ def report(options: Options, run: str, form: Literal["markdown", "json"], output
 @click.option(
     "--speed",
     metavar="X",
-    type=click.FloatRange(min=0.125, max=1000),
+    type=Number(min=0.125, max=1000),
     help="How many recorded seconds pass in one. Default: 1.",
 )
 @click.option("--plain", is_flag=True, help="All of it at once as lines, as `patchdeck --plain` wrote them.")

@@ -40,8 +40,12 @@ def user_file() -> Path:
 
 def project_file(folder: Path | None = None) -> Path | None:
     """The nearest `patchdeck.toml` from `folder` (None: the working folder) upwards, None where there is none."""
-    start = (folder or Path.cwd()).resolve()
-    return next((path for place in (start, *start.parents) if (path := place / PROJECT_FILE).is_file()), None)
+    try:
+        start = (folder or Path.cwd()).resolve()
+    except FileNotFoundError:
+        # The working folder was removed from under this shell: there is nothing upwards of it.
+        return None
+    return next((path for place in (start, *start.parents) if _is_there(path := place / PROJECT_FILE)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,18 @@ def _files(folder: Path | None) -> Iterator[tuple[Config, Path, Source]]:
     """The files that are there, the user's own last."""
     files: list[tuple[Path | None, Source]] = [(project_file(folder), "project"), (user_file(), "user")]
     for file, source in files:
-        if file is not None and file.is_file():
+        if file is not None and _is_there(file):
             yield parse(_read(file, source), str(file)), file, source
+
+
+def _is_there(file: Path) -> bool:
+    """Whether there is such a file. Raises ConfigError where that can not be told: what it says may differ from what
+    would be done without it. After `sudo -u`, HOME is often still the other user's.
+    """
+    try:
+        return file.is_file()
+    except OSError as error:
+        raise ConfigError(str(file), f"can not be read: {error.strerror}") from None
 
 
 def _read(file: Path, source: Source) -> str:

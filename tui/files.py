@@ -24,9 +24,23 @@ def read_bundle(folder: Path | None = None, *, scripts: bool = True) -> Bundle:
     Without `scripts` its SQL is left unsplit, for whoever only looks (see `tui.core.bundle.load`).
     """
     place = default_bundle() if folder is None else folder
-    if not place.is_dir():
+    if not is_folder(place):
         raise BundleError(str(place), "not a folder; a bundle is a folder that holds " + MANIFEST)
-    return load(Folder(place), scripts=scripts)
+    try:
+        return load(Folder(place), scripts=scripts)
+    except BundleError as error:
+        if folder is None:
+            raise
+        # Of several bundles it must be said whose file is wrong.
+        raise BundleError(str(place / error.file), error.reason, error.line) from None
+
+
+def is_folder(place: Path) -> bool:
+    """Whether there is such a folder. Raises BundleError where that can not be told."""
+    try:
+        return place.is_dir()
+    except OSError as error:
+        raise BundleError(str(place), f"can not be read: {error.strerror}") from None
 
 
 class Folder(Mapping[str, str]):
@@ -39,7 +53,10 @@ class Folder(Mapping[str, str]):
         self._root = root.resolve()
 
     def __getitem__(self, name: str) -> str:
-        path = (self._root / name).resolve()
+        try:
+            path = (self._root / name).resolve()
+        except RuntimeError:
+            raise BundleError(name, "a link that leads to itself") from None
         if not path.is_relative_to(self._root):
             raise BundleError(name, "lies outside the bundle's folder")
         try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tui.manual import Told, ToldGroup
+
+_EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,17 @@ class TargetGroup(_Targeted, ToldGroup):
     """The group: its own target options hold for every command below it."""
 
     command_class = TargetCommand
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an empty argument: it is a script's variable that was never set, and what it was to name, a database
+        to begin with, would be taken from elsewhere.
+        """
+        if not ctx.resilient_parsing:
+            for before, argument in pairwise(["", *args]):
+                if not argument or _EMPTY_OPTION.fullmatch(argument):
+                    name = argument.rstrip("=") or (before if before.startswith("--") else "an argument")
+                    raise click.UsageError(f"{name} is empty: is a variable not set?", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write options, then the commands, as click's own group does."""

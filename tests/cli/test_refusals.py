@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -9,11 +10,12 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import PATCHDECK, environment, patchdeck
+from tests.cli.support import PATCHDECK, environment, inside, patchdeck
 from tests.support import ROOT, MakeDatabase
 
 SECRET = "Corr3ct-horse/battery"
@@ -126,6 +128,11 @@ def test_a_mistyped_dsn_is_not_quoted(mistyped: str) -> None:
         (["status", f"postgresql://postgres:{SECRET}@db.example.com/postgres"], "unexpected extra argument"),
         (["demo", "--dsn", "postgresql:///x"], "leave --dsn and --target out"),
         (["status", "--target", "nowhere"], "no target is named 'nowhere'"),
+        (["status", "--dsn", ""], "--dsn is empty: is a variable not set?"),
+        (["--dsn=", "status"], "--dsn is empty"),
+        (["apply", "--confirm", ""], "--confirm is empty"),
+        (["bundle", "new", ""], "an argument is empty"),
+        (["apply", "--confirm", "x", "--patience", "nan"], "'nan' is not a valid number"),
     ],
 )
 def test_a_mistake_is_exit_2_in_one_line(arguments: list[str], says: str) -> None:
@@ -134,6 +141,46 @@ def test_a_mistake_is_exit_2_in_one_line(arguments: list[str], says: str) -> Non
     assert says in ran.err
     assert len(ran.err.splitlines()) == 1
     assert "Corr3ct" not in ran.err
+
+
+def test_a_closed_standard_input_and_a_removed_folder_are_no_defect(tmp_path: Path) -> None:
+    """As job runners leave them: nobody to be asked for a password, and a working folder that is no more."""
+    place = tmp_path / "gone"
+    place.mkdir()
+    for line, code in (("status <&-", 3), ("status --target x", 2), ("status --all", 2)):
+        script = f'rmdir "$PWD"; exec "$@" {line}'
+        ran = subprocess.run(
+            ["bash", "-c", script, "bash", *PATCHDECK], cwd=place, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, env=environment("postgresql://postgres@127.0.0.1:1/postgres"),
+        )  # fmt: skip
+        assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (code, "", 1), ran
+        place.mkdir()
+
+
+def test_a_place_that_can_not_be_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another user, whose HOME `sudo -u` left in the environment."""
+    closed = "/root-of-somebody-else/x"
+
+    def refusing(real: Callable[[Path], bool]) -> Callable[[Path], bool]:
+        def look(self: Path) -> bool:
+            if str(self).startswith(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return real(self)
+
+        return look
+
+    for question in ("is_dir", "is_file"):
+        monkeypatch.setattr(Path, question, refusing(getattr(Path, question)))
+    monkeypatch.setenv("XDG_CONFIG_HOME", closed)
+    for arguments in (
+        ("status", "--bundle", closed),
+        ("bundle", "check", closed),
+        ("bundle", "derive", closed),
+        ("status", "--all"),
+    ):
+        ran = inside(*arguments)
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), ran
+        assert "can not be read: Permission denied" in ran.err
 
 
 def test_help_offers_what_there_is() -> None:

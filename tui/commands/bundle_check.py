@@ -13,14 +13,14 @@ from tui.core.bundle_check import check as examine
 from tui.core.bundle_faults import Fault, warning
 from tui.core.toml_shape import read
 from tui.exits import Exit, Stop
-from tui.files import Folder
+from tui.files import Folder, is_folder
 from tui.options import Options
 from tui.output import BAD, CAREFUL, GOOD, Output, plain
 
 
 def check(options: Options, folder: Path, *, as_json: bool) -> int:
     """Check the bundle in `folder`; 0 when it can be used, warnings or not, else 2. Raises Stop for no folder."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise Stop(Exit.USAGE, f"{folder} is not a folder", "patchdeck bundle new makes one to begin with")
     out = Output(ascii_only=options.ascii)
     files = Folder(folder)

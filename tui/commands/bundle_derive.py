@@ -21,7 +21,7 @@ from tui.core.expectation import Expectation
 from tui.core.statements import split
 from tui.core.toml_shape import read
 from tui.exits import Exit, Stop
-from tui.files import Folder, default_bundle
+from tui.files import Folder, default_bundle, is_folder
 from tui.options import Options
 from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 
@@ -64,7 +64,7 @@ class _Draft:
 
 def _runnable(folder: Path, files: Mapping[str, str]) -> Manifest:
     """The manifest of a bundle whose scripts can be run; whatever is wrong with its expectation is no matter here."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise Stop(Exit.USAGE, f"{folder} is not a folder", "patchdeck bundle new makes one to begin with")
     text = files.get(MANIFEST)
     manifest = read(text, Manifest) if text is not None else ()

@@ -24,12 +24,11 @@ def new(options: Options, folder: Path, *, name: str | None) -> int:
     if not _NAME.fullmatch(chosen):
         raise Stop(Exit.USAGE, f"{chosen!r} can not be a bundle's name: a-z, 0-9 and _, a letter first", "use --name")
     texts = _texts(chosen, datetime.now(UTC))
-    there = [file for file in texts if (folder / file).exists() or (folder / file).is_symlink()]
-    if there:
-        raise Stop(
-            Exit.REFUSED, f"{folder} has {', '.join(there)} already: nothing was written", "choose another folder"
-        )
     try:
+        there = [file for file in texts if (folder / file).exists() or (folder / file).is_symlink()]
+        if there:
+            said = f"{folder} has {', '.join(there)} already: nothing was written"
+            raise Stop(Exit.REFUSED, said, "choose another folder")
         for file, text in texts.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)

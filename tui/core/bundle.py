@@ -229,7 +229,8 @@ def _text(files: Mapping[str, str], name: str) -> str:
     try:
         return files[name]
     except KeyError:
-        raise BundleError(name, f"not found in the bundle; {MANIFEST} names it or every bundle has it") from None
+        who = "every bundle has it" if name == MANIFEST else f"{MANIFEST} names it, or every bundle has it"
+        raise BundleError(name, f"not found in the bundle; {who}") from None
 
 
 def _isolation(files: Mapping[str, str], name: str, expectation: Expectation) -> IsolationSpec:

@@ -38,7 +38,11 @@ class Unfinished:
 def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, ...]:
     """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over."""
     parent = at or folder()
-    entries = (_read(path, place) for path in sorted(parent.glob("*.jsonl"))) if parent.is_dir() else ()
+    try:
+        entries = [_read(path, place) for path in sorted(parent.glob("*.jsonl"))] if parent.is_dir() else []
+    except OSError:
+        # Below a HOME of somebody else's: this user has no run there, and `Journal` will say so before COMMIT.
+        entries = []
     return tuple(entry for entry in entries if entry is not None)
 
 
