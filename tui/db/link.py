@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing, suppress
 from fcntl import ioctl
 from socket import SHUT_RDWR, socket
 from sys import byteorder
@@ -158,7 +158,7 @@ class Link:
         except LineLost as lost:
             raise _problem(lost.message, lost=True) from None
 
-    async def stream(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> AsyncIterator[Reply]:
+    async def stream(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> AsyncGenerator[Reply]:
         """The replies of one batch as they arrive. Raises StatementError, LineLost or Silence (see `pipe`)."""
         async with self._busy:
             connection = self._connection
@@ -168,10 +168,11 @@ class Link:
             first = True
             self._listen(connection, False)
             try:
-                async for reply in pipe(connection.pgconn, commands, silence=silence):
-                    if first:
-                        self.rtt, first = reply.seconds, False
-                    yield reply
+                async with aclosing(pipe(connection.pgconn, commands, silence=silence)) as replies:
+                    async for reply in replies:
+                        if first:
+                            self.rtt, first = reply.seconds, False
+                        yield reply
             finally:
                 self._listen(connection, True)
 

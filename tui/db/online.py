@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from time import monotonic
 
 import msgspec
@@ -49,7 +49,7 @@ class _Online(msgspec.Struct, frozen=True):
     indexes: dict[str, _Index]
 
 
-async def build(link: Link, watch: Link, steps: Sequence[Build], control: Control) -> AsyncIterator[Event]:
+async def build(link: Link, watch: Link, steps: Sequence[Build], control: Control) -> AsyncGenerator[Event]:
     """Build what is not there yet, in order; running it again goes on where it stopped.
 
     An invalid index of the same name on the same table is what an earlier build left, and is dropped first. Raises
@@ -71,11 +71,12 @@ async def build(link: Link, watch: Link, steps: Sequence[Build], control: Contro
             )
         if found.there:
             await _drop(link, step, control)
-        async for event in _build_one(link, watch, step, control, at, len(steps)):
-            yield event
+        async with aclosing(_build_one(link, watch, step, control, at, len(steps))) as said:
+            async for event in said:
+                yield event
 
 
-async def validate(link: Link, steps: Sequence[Validation]) -> AsyncIterator[Event]:
+async def validate(link: Link, steps: Sequence[Validation]) -> AsyncGenerator[Event]:
     """Validate constraints, each in a transaction of its own. Raises NotBuilt; what is done stays done."""
     for at, step in enumerate(steps, 1):
         yield Validating(step.name, step.table, at, len(steps))
@@ -101,7 +102,7 @@ async def validate(link: Link, steps: Sequence[Validation]) -> AsyncIterator[Eve
 
 async def _build_one(
     link: Link, watch: Link, step: Build, control: Control, at: int, total: int
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     began = monotonic()
     yield Building(step.name, step.table, at, total, 0.0, None, "")
     building = asyncio.create_task(_run(link, step.sql))

@@ -7,7 +7,8 @@ end of the block (facts: migrations 0.3, F1). One batch is one round trip howeve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 
@@ -86,7 +87,7 @@ class Silence(LineLost):
     """No byte came for longer than the batch's deadline: a lost reply, a black hole (facts: migrations 0.5)."""
 
 
-async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -> AsyncIterator[Reply]:
+async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -> AsyncGenerator[Reply]:
     """Send `commands` as one batch and yield each result as it arrives.
 
     `silence` is the longest time, in seconds, to wait for the next byte. Commands are taken from the iterable only as
@@ -96,8 +97,9 @@ async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -
     """
     batch = _Batch(pgconn, iter(commands), silence)
     try:
-        async for reply in batch.replies():
-            yield reply
+        async with aclosing(batch.replies()) as replies:
+            async for reply in replies:
+                yield reply
     finally:
         batch.end()
     if batch.failure is not None:
@@ -116,7 +118,7 @@ class _Batch:
         self._began = monotonic()
         self.failure: StatementError | None = None
 
-    async def replies(self) -> AsyncIterator[Reply]:
+    async def replies(self) -> AsyncGenerator[Reply]:
         pgconn = self._pgconn
         pgconn.nonblocking = 1
         pgconn.notice_handler = self._on_notice

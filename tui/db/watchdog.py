@@ -7,7 +7,7 @@ with the batch's end. A line that stops there would leave the transaction, locks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -30,7 +30,9 @@ class Watchdog:
         self._since: float | None = None
         self._found = ""
 
-    async def over(self, stream: AsyncIterator[Reply], identity: Callable[[], tuple[int, str]]) -> AsyncIterator[Reply]:
+    async def over(
+        self, stream: AsyncGenerator[Reply], identity: Callable[[], tuple[int, str]]
+    ) -> AsyncGenerator[Reply]:
         """The replies of `stream`. `identity`: process and transaction id, 0 and "" until they are known.
 
         Raises what the stream does; a LineLost says what was found out about the line.
@@ -49,6 +51,7 @@ class Watchdog:
             raise LineLost(lost.confirmed, self._found or lost.message, lost.sqlstate) from None
         finally:
             watching.cancel()
+            await stream.aclose()
 
     async def _watch_over(self, identity: Callable[[], tuple[int, str]]) -> None:
         """Until the line is found to be dead: then it is cut on this side as well, and its reader hears of it."""
