@@ -16,7 +16,7 @@
 --
 -- Contents:  1 Preconditions   2 Functions   3 Core tables   4 Billing   5 Observability   6 Webhooks   7 Indexes
 --            8 Triggers   9 Row-level security   10 Policies   11 View   12 Grants   13 The lock on older tables
---            14 Their tenant   15 Their indexes   16 Their policies   17 Backfill   18 Realtime
+--            14 Their tenant   15 Their indexes   16 Their policies   17 Realtime
 
 -- =====================================================================================================================
 -- 1 Preconditions: refuse in words what would fail later in riddles
@@ -947,7 +947,7 @@ in access exclusive mode;
 -- =====================================================================================================================
 -- 14 Their tenant
 -- =====================================================================================================================
--- NULL stays allowed: section 17 fills in only what is certain, and NOT NULL would break runs in flight. A later
+-- NULL stays allowed: only what is certain is filled in below, and NOT NULL would break runs in flight. A later
 -- migration can add it once every row has a tenant.
 
 alter table public.workflow_executions
@@ -983,6 +983,37 @@ $$;
 -- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
 -- The policies hold API users to workflows of the row's tenant.
 
+-- Of each table one index on the tenant comes before its rows have one (the unique key above, and this one): a row version
+-- made while no index holds what changes keeps transactions older than this one from using the indexes made after it. All
+-- others come after the rows: made once each, instead of a little for every row.
+create index if not exists telemetry_events_tenant_id_idx on public.telemetry_events (tenant_id, created_at desc);
+
+-- Backfill, only where it is certain: the row's user is a member of exactly one tenant. All other rows keep NULL and stay
+-- visible to their own user. A row that has a tenant is never touched. Before section 17, so that Realtime does not send
+-- a message for each row. What triggers of the project put off until the commit happens at once from here on: a table
+-- can not be altered while something of it is put off.
+set constraints all immediate;
+
+update public.workflow_executions as execution
+set tenant_id = sole.tenant_id
+from (
+  select user_id, (array_agg(tenant_id))[1] as tenant_id
+  from public.tenant_members
+  group by user_id
+  having count(*) = 1
+) as sole
+where execution.tenant_id is null and execution.user_id = sole.user_id;
+
+update public.telemetry_events as event
+set tenant_id = sole.tenant_id
+from (
+  select user_id, (array_agg(tenant_id))[1] as tenant_id
+  from public.tenant_members
+  group by user_id
+  having count(*) = 1
+) as sole
+where event.tenant_id is null and event.user_id = sole.user_id;
+
 -- =====================================================================================================================
 -- 15 Their indexes
 -- =====================================================================================================================
@@ -1000,7 +1031,6 @@ create index if not exists workflow_executions_tenant_status_idx
 -- Rows without a tenant: their own user's policy, and whoever assigns them later. It shrinks with them.
 create index if not exists workflow_executions_unassigned_idx
   on public.workflow_executions (user_id, started_at desc) where tenant_id is null;
-create index if not exists telemetry_events_tenant_id_idx on public.telemetry_events (tenant_id, created_at desc);
 create index if not exists telemetry_events_user_id_idx on public.telemetry_events (user_id, created_at desc);
 
 -- =====================================================================================================================
@@ -1203,34 +1233,7 @@ create policy workflow_execution_logs_insert on public.workflow_execution_logs
   );
 
 -- =====================================================================================================================
--- 17 Backfill
--- =====================================================================================================================
--- Only where it is certain: the row's user is a member of exactly one tenant. All other rows keep NULL and stay visible
--- to their own user. A row that has a tenant is never touched. Late in the file, so that no trigger event of it is
--- pending when a table is altered; before section 18, so that Realtime does not send a message for each row.
-
-update public.workflow_executions as execution
-set tenant_id = sole.tenant_id
-from (
-  select user_id, (array_agg(tenant_id))[1] as tenant_id
-  from public.tenant_members
-  group by user_id
-  having count(*) = 1
-) as sole
-where execution.tenant_id is null and execution.user_id = sole.user_id;
-
-update public.telemetry_events as event
-set tenant_id = sole.tenant_id
-from (
-  select user_id, (array_agg(tenant_id))[1] as tenant_id
-  from public.tenant_members
-  group by user_id
-  having count(*) = 1
-) as sole
-where event.tenant_id is null and event.user_id = sole.user_id;
-
--- =====================================================================================================================
--- 18 Realtime
+-- 17 Realtime
 -- =====================================================================================================================
 -- Executions only, and only where the publication exists and does not hold them yet (FOR ALL TABLES holds everything).
 -- Nothing with a secret or a message in it: Realtime does not apply policies to deletions.
