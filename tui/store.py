@@ -311,7 +311,7 @@ class Store:
 
 
 def _comparable(look: Look) -> tuple[object, ...]:
-    return (look.checks, look.verdict, look.runs, replace(look.server, rtt=0.0))
+    return (look.checks, look.verdict, look.runs, look.earlier, replace(look.server, rtt=0.0))
 
 
 def _source(panel: ExecutionsPanel | ErrorsPanel) -> tuple[str, str, str]:

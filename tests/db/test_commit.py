@@ -129,5 +129,5 @@ async def test_an_unknown_outcome_is_kept_and_resolved_before_the_next_run(
         assert (refused.outcome, refused.ran) == (Outcome.UNKNOWN, False)
         revive(line)
         recovered = await recover(target, tmp_path)
-    assert [entry.outcome for entry in recovered] == [Outcome.COMMITTED if answer else Outcome.ROLLED_BACK]
+    assert [earlier.fate for earlier in recovered] == ["committed" if answer else "rolled_back"]
     assert unfinished(target.destination, tmp_path) == ()

@@ -276,7 +276,7 @@ def test_07_keys_during_a_run_start_no_other(make_database: MakeDatabase, size: 
             running.wait_for("COMMITTED")
     assert ask(database.admin_dsn, "select count(*) from patchdeck.runs") == [(1,)]
     journals = [path.read_text() for path in Path(os.environ["XDG_STATE_HOME"]).rglob("*.jsonl")]
-    assert [text.count('"committing"') for text in journals] == [1]
+    assert [text.count('"running"') for text in journals] == [1]
 
 
 @real

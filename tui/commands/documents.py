@@ -107,6 +107,9 @@ def status(deck: Aim, look: Look) -> shapes.Status:
         "bundle": bundle(deck.bundle),
         **_verdict(look.verdict),
         "last_run": run_record(look.last_run) if look.last_run else None,
+        "earlier_runs": [
+            {"action": run.action, "at": run.at, "outcome": run.fate, "message": run.said} for run in look.earlier
+        ],
     }
 
 

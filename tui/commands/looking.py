@@ -30,6 +30,8 @@ def status(options: Options, *, as_json: bool) -> int:
         out.json(documents.status(session, look))
     else:
         words.status(out, session, look)
+    if any(earlier.fate == "unknown" for earlier in look.earlier):
+        return Exit.UNKNOWN
     return Exit.HEALTHY if look.verdict.healthy else Exit.FAILED
 
 

@@ -11,6 +11,7 @@ from tui.core.bundle_faults import FaultLevel
 from tui.core.check import Layer, Outcome
 from tui.core.deck import Environment
 from tui.core.drift import DriftState
+from tui.core.earlier import Fate
 from tui.core.isolation import CellState, ControlState, Mark
 from tui.core.isolation import State as MatrixState
 from tui.core.look import PoolerMode
@@ -92,12 +93,22 @@ class Run(TypedDict):
     outcome: str
 
 
+class EarlierRun(TypedDict):
+    """A run of this machine that was cut off, and what the server says became of it."""
+
+    action: str
+    at: datetime
+    outcome: Fate
+    message: str
+
+
 class Status(Verdict):
     """`status --json`."""
 
     target: Target
     bundle: Bundle
     last_run: Run | None
+    earlier_runs: list[EarlierRun]
 
 
 class Glance(TypedDict):

@@ -91,6 +91,8 @@ class Teller:
             verdict = after.verdict
             said = f"{words.counted(verdict)}. {plain(verdict.sentence, 500)}"
             yield f"{plain(verdict.headline, 80)}, {_title(self._bundle)}: {said}"
+        for earlier in after.earlier if before is None or before.earlier != after.earlier else ():
+            yield plain(earlier.said, 500)
         if before is None or before.runs[:1] != after.runs[:1]:
             run = after.last_run
             took = f", {plain(run.outcome)}, took {duration(run.seconds)}" if run else ""

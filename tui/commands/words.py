@@ -72,6 +72,8 @@ def headline(out: Output, deck: Aim, look: Look) -> None:
     verdict, where = (f"{mark} {look.verdict.headline}", f"bold {style}"), deck.destination
     out.line(verdict, f"  {bundle}  ", (place(where), DIM), environment(where))
     out.line((f"  {connection(look.server)}", DIM))
+    for earlier in look.earlier:
+        out.line("  ", (out.marks.warn, CAREFUL), f" {plain(earlier.said, 500)}")
 
 
 def _verdict_mark(out: Output, verdict: Verdict) -> tuple[str, str]:

@@ -137,6 +137,7 @@ def _folded(expression: str) -> str:
     return "".join(part if at % 2 else part.lower() for at, part in enumerate(_LITERALS.split(expression)))
 
 
+@lru_cache(maxsize=1024)
 def canonical_type(name: str) -> str:
     """A type's name as format_type prints it, for the aliases of the SQL grammar; any other name as it is."""
     shape = re.fullmatch(r"\s*([\w\s.\"]+?)\s*(\(.*?\))?\s*((?:\[\d*\])*)\s*", name)

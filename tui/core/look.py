@@ -9,6 +9,7 @@ from typing import Literal
 
 from tui.core.catalog import Catalog
 from tui.core.checklist import Check
+from tui.core.earlier import Earlier
 from tui.core.verdict import Verdict
 
 LedgerState = Literal["read", "none", "unreadable"]
@@ -79,7 +80,7 @@ class RunRecord:
 @dataclass(frozen=True, slots=True)
 class Look:
     """One complete look. `runs` is newest first and bounded, `ledger` says why it may be empty; `taken_at` is the
-    server's clock.
+    server's clock. `earlier` are the runs of this machine whose end was only found out by asking.
     """
 
     server: Server
@@ -89,6 +90,7 @@ class Look:
     runs: tuple[RunRecord, ...]
     taken_at: datetime
     ledger: LedgerState = "read"
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def last_run(self) -> RunRecord | None:

@@ -291,7 +291,10 @@ def _wrapped(expression: str) -> str:
 
 
 def _find(items: Iterable[N], name: str) -> N | None:
-    return next((item for item in items if item.name == name), None)
+    for item in items:
+        if item.name == name:
+            return item
+    return None
 
 
 def _unexpected(live: Iterable[N], expected: Iterable[_Named]) -> Iterator[N]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from uuid import uuid4
@@ -29,7 +29,8 @@ from tui.core.surface import diff
 from tui.core.text import count, redact, visible
 from tui.core.verdict import Verdict
 from tui.db.attempt import SEQUENCES, Attempt
-from tui.db.commit import Record, commit
+from tui.db.commit import Record, commit, row_command
+from tui.db.journal import Journal
 from tui.db.link import Link
 from tui.db.lint import lint
 from tui.db.locks import find_blockers
@@ -69,7 +70,7 @@ class _Ended(Exception):  # noqa: N818 - a way out, not an error
         self.ran, self.problem = ran, problem
 
 
-async def run(target: Target, plan: Plan, control: Control, *, journals: Path | None = None) -> AsyncIterator[Event]:
+async def run(target: Target, plan: Plan, control: Control, *, journals: Path | None = None) -> AsyncGenerator[Event]:
     """Run `plan` on `target` on connections of its own; the last event is always a `Finished`.
 
     `journals` overrides the folder for the journal. A consumer that stops listening closes the connection, and the
@@ -77,9 +78,12 @@ async def run(target: Target, plan: Plan, control: Control, *, journals: Path | 
     """
     engine = _Run(target, plan, control, journals)
     try:
-        async for event in engine.events():
-            yield event
+        # Whoever stops listening ends every step below at once: nothing of it may be left for the garbage collector.
+        async with aclosing(engine.events()) as said:
+            async for event in said:
+                yield event
     except _Ended as end:
+        engine.over(end.outcome)
         yield engine.finished(end)
     finally:
         await engine.close()
@@ -90,6 +94,8 @@ class _Run:
 
     def __init__(self, target: Target, plan: Plan, control: Control, journals: Path | None) -> None:
         self._target, self._plan, self._control, self._journals = target, plan, control, journals
+        self._run_id = str(uuid4())
+        self._journal: Journal | None = None
         self._application = _application(plan)
         self._link = Link(target, application=self._application)
         self._watch = Link(target, application="patchdeck watch")
@@ -105,7 +111,7 @@ class _Run:
         self._verdict: Verdict | None = None
         self._after: Catalog | None = None
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event]:
         """Every event but the last; ends by raising `_Ended`."""
         self._refuse_unconfirmed()
         yield events.Connecting()
@@ -123,19 +129,23 @@ class _Run:
         stops = [check for check in preflight if check.level == "stop"]
         if stops:
             raise _Ended(Outcome.REFUSED, stops[0].meaning, UNCHANGED, stops[0].remedy)
-        async for event in self._build(sight):
-            yield event
-        more = self._plan.restore.tables if self._plan.restore else ()
-        try:
-            async for event in self._attempts(run_locks(self._plan.bundle, look.catalog, self._plan.action, more)):
+        async with aclosing(self._build(sight)) as said:
+            async for event in said:
                 yield event
+        more = self._plan.restore.tables if self._plan.restore else ()
+        locks = run_locks(self._plan.bundle, look.catalog, self._plan.action, more)
+        try:
+            async with aclosing(self._attempts(locks)) as said:
+                async for event in said:
+                    yield event
         except _Ended as end:
             if end.outcome is Outcome.COMMITTED:
-                async for event in self._validate(end):
-                    yield event
+                async with aclosing(self._validate(end)) as said:
+                    async for event in said:
+                        yield event
             raise
 
-    async def _build(self, sight: Sight) -> AsyncIterator[Event]:
+    async def _build(self, sight: Sight) -> AsyncGenerator[Event]:
         """Build big tables' indexes before the transaction, where the plan says so; raises `_Ended` when one fails."""
         plan = self._plan
         if not plan.online or plan.action != "apply" or plan.rehearse or sight.facts is None:
@@ -143,19 +153,21 @@ class _Run:
         sizes = {one.name: Size(one.rows, one.bytes) for one in sight.facts.relations}
         steps = builds(plan.bundle, sight.look.catalog, sizes)
         try:
-            async for event in build(self._link, self._watch, steps, self._control):
-                yield event
+            async with aclosing(build(self._link, self._watch, steps, self._control)) as said:
+                async for event in said:
+                    yield event
         except (NotBuilt, Problem) as error:
             state = "The transaction was not begun. Indexes that are complete stay: they change nothing but speed."
             onward = "Run it again: it goes on where it stopped. Without --online the patch builds them itself."
             raise _Ended(Outcome.REFUSED, str(error), state, onward) from None
 
-    async def _validate(self, end: _Ended) -> AsyncIterator[Event]:
+    async def _validate(self, end: _Ended) -> AsyncGenerator[Event]:
         """Validate what the committed patch left NOT VALID, where the plan says so; says in `end` what was not."""
         steps = validations(self._plan.bundle, self._after) if self._plan.online and self._after else ()
         try:
-            async for event in validate(self._link, steps):
-                yield event
+            async with aclosing(validate(self._link, steps)) as said:
+                async for event in said:
+                    yield event
         except (NotBuilt, Problem) as error:
             end.state += f" {error}"
             end.next_step = f"Validate the rest: alter table ... validate constraint. {end.next_step}"
@@ -179,8 +191,18 @@ class _Run:
             alone_seconds=self._alone_seconds,
         )
 
+    def over(self, outcome: Outcome) -> None:
+        """The end is known, unless it is not: then the next start asks for it."""
+        if self._journal is not None and outcome is not Outcome.UNKNOWN:
+            # COMMIT is over: a full disk can not undo it. The entry then stays open, and the next start asks again.
+            with suppress(OSError):
+                self._journal.record("finished", outcome=str(outcome))
+
     async def close(self) -> None:
         """Close both connections; what is open is rolled back by the server."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
         await self._request_has_arrived()
         await asyncio.gather(self._link.close(), self._watch.close())
 
@@ -206,11 +228,10 @@ class _Run:
     async def _settle_earlier_runs(self) -> None:
         """Nothing is run while the end of an earlier run from this machine is not known (decision 22)."""
         for earlier in await recover(self._target, self._journals):
-            if earlier.outcome is Outcome.UNKNOWN:
+            if earlier.fate == "unknown":
                 raise _Ended(
                     Outcome.UNKNOWN,
-                    f"The {earlier.entry.action} of {earlier.entry.at} lost its line at COMMIT, and the server can not"
-                    f" say yet what became of it (transaction {earlier.entry.xid}).",
+                    earlier.said,
                     "Nothing was sent now.",
                     "Try again when the database answers: the earlier run is resolved first.",
                     ran=False,
@@ -265,7 +286,7 @@ class _Run:
             reason = "The patch is not applied here: there is nothing to roll back."
             raise _Ended(Outcome.REFUSED, reason, UNCHANGED, "Nothing to do.", ran=False)
 
-    async def _attempts(self, locks: RunLocks) -> AsyncIterator[Event]:
+    async def _attempts(self, locks: RunLocks) -> AsyncGenerator[Event]:
         """Attempts until one ends the run, or patience does."""
         number, first_try = 0, monotonic()
         while True:
@@ -273,10 +294,12 @@ class _Run:
             yield events.Attempt(number)
             if self._control.cancelled:
                 raise _cancelled()
-            attempt = Attempt(self._plan, locks, self._application, self._observer.twin)
+            row = None if self._plan.rehearse else row_command(self._plan, self._run_id, self._findings)
+            attempt = Attempt(self._plan, locks, self._application, self._observer.twin, row)
             try:
-                async for event in self._transaction(attempt):
-                    yield event
+                async with aclosing(self._transaction(attempt)) as said:
+                    async for event in said:
+                        yield event
             except LineLost as lost:
                 self._locks_ended()
                 self._end_line_lost(lost)
@@ -333,7 +356,7 @@ class _Run:
                 "End the blocking sessions or choose a quieter moment; a higher --patience waits longer.",
             ) from None
 
-    async def _transaction(self, attempt: Attempt) -> AsyncIterator[Event]:
+    async def _transaction(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """One transaction. Raises StatementError, LineLost, or _Ended when it came through."""
         began, previous, rows = monotonic(), 0.0, 0
         last = len(self._plan.statements) - 1
@@ -341,33 +364,36 @@ class _Run:
         with self._cancellable():
             stream = self._link.stream(attempt.commands, silence=limits.statement_timeout + limits.silence)
             watchdog = Watchdog(self._link, self._watch, limits.idle_in_transaction)
-            async for reply in watchdog.over(stream, lambda: (attempt.pid, attempt.xid)):
-                statement = attempt.statement_at(reply.index)
-                if statement is None:
-                    attempt.keep(reply)
-                    if attempt.locks_are_had(reply.index):
-                        self._locked_at = monotonic()
-                    if attempt.is_alone(reply.index):
-                        self._alone_at = monotonic()
-                else:
-                    notices = tuple(
-                        Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
-                    )
-                    rows += events.rows_written(reply.tag)
-                    yield events.StatementDone(statement, reply.seconds - previous, reply.tag, notices)
-                    if statement == last:
-                        yield events.Verifying()
-                previous = reply.seconds
-        before, after, checks = attempt.before, attempt.promised, attempt.checks()
+            async with aclosing(watchdog.over(stream, lambda: (attempt.pid, attempt.xid))) as replies:
+                async for reply in replies:
+                    statement = attempt.statement_at(reply.index)
+                    if statement is None:
+                        attempt.keep(reply)
+                        if attempt.locks_are_had(reply.index):
+                            self._locked_at = monotonic()
+                            self._announce(attempt.xid)
+                        if attempt.is_alone(reply.index):
+                            self._alone_at = monotonic()
+                    else:
+                        notices = tuple(
+                            Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
+                        )
+                        rows += events.rows_written(reply.tag)
+                        yield events.StatementDone(statement, reply.seconds - previous, reply.tag, notices)
+                        if statement == last:
+                            yield events.Verifying()
+                    previous = reply.seconds
+        before, after, checks = attempt.before, attempt.promised, attempt.checks
         self._locks_held = attempt.locks_held
         yield events.Verified(checks, diff(before, after))
         failed = [check for check in checks if not check.ok]
         matrix: Matrix | None = None
         if self._plan.rehearse and not failed:
-            async for event in self._prove(attempt):
-                if isinstance(event, events.Proven):
-                    matrix = event.matrix
-                yield event
+            async with aclosing(self._prove(attempt)) as said:
+                async for event in said:
+                    if isinstance(event, events.Proven):
+                        matrix = event.matrix
+                    yield event
         if self._control.cancelled or failed or self._plan.rehearse:
             lasting = await self._lasting(attempt, rows) if self._plan.rehearse else ""
             await self._undo()
@@ -380,7 +406,33 @@ class _Run:
             raise _cancelled()
         await self._commit(attempt, monotonic() - began)
 
-    async def _prove(self, attempt: Attempt) -> AsyncIterator[Event]:
+    def _announce(self, xid: str) -> None:
+        """The run goes to the journal, and to the disk, before COMMIT can be sent; the server is at work meanwhile.
+
+        Raises _Ended where that can not be: whoever starts next could not know what to ask.
+        """
+        if self._plan.rehearse:
+            return
+        place, bundle = self._target.destination, self._plan.bundle
+        try:
+            self._journal = self._journal or Journal(self._run_id, self._journals)
+            self._journal.record(
+                "running",
+                run_id=self._run_id,
+                xid=xid,
+                bundle=bundle.name,
+                version=bundle.version,
+                action=self._plan.action,
+                host=place.host,
+                port=place.port,
+                database=place.database,
+            )
+        except OSError as error:
+            # Who stops listening in the middle of a batch gives its connection up, and the server rolls back.
+            reason = f"The journal of this run could not be written: {error.strerror}. COMMIT was not sent."
+            raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
+
+    async def _prove(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """Who can reach which rows, tried on the result before it is rolled back. The real run holds its locks for a
         round trip more and not for this, so their time is taken before it.
         """
@@ -443,13 +495,8 @@ class _Run:
         plan = self._plan
         lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
         promised = attempt.promised if plan.online else None
-        record = Record(str(uuid4()), attempt.xid, seconds, lock_seconds, self._findings, promised)
-        try:
-            outcome, said = await commit(self._link, self._target, plan, record, self._journals)
-        except OSError as error:
-            await self._undo()
-            reason = f"The journal of this run could not be written: {error.strerror}. COMMIT was not sent."
-            raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
+        record = Record(self._run_id, attempt.xid, seconds, lock_seconds, promised)
+        outcome, said = await commit(self._link, self._target, plan, record)
         self._locks_ended()
         if outcome is Outcome.COMMITTED:
             self._after = attempt.after

@@ -1,9 +1,9 @@
 """One attempt of a run as a batch of commands, and what its replies mean.
 
-Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, locks
-held, twins, catalog after. Where the file locks tables late, the twins are made before that, and everything that can be
-known without being alone with those tables. Everything goes out in one batch, so locks are held for one round trip and
-the server's own work.
+Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, twins,
+catalog after, and behind that what nobody waits for while it travels and is compared: the locks held, the ledger's row.
+Where the file locks tables late, the twins are made before that, and everything that can be known without being alone
+with those tables. Everything goes out in one batch, so locks are held for one round trip and the server's own work.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ class Attempt:
     meanwhile.
     """
 
-    def __init__(self, plan: Plan, locks: RunLocks, application: str, kept: Twin | None) -> None:
-        self._plan, self._kept = plan, kept
+    def __init__(
+        self, plan: Plan, locks: RunLocks, application: str, kept: Twin | None, row: Command | None = None
+    ) -> None:
+        """`row` writes the ledger's row, None where there is nothing to record."""
+        self._plan, self._kept, self._row = plan, kept, row
         self.commands: list[Command] = []
         self._marks: dict[str, int] = {}
         self._statements: dict[int, int] = {}
@@ -67,8 +70,10 @@ class Attempt:
         return self._statements.get(index)
 
     def keep(self, reply: Reply) -> None:
-        """Keep the reply of one of our own commands."""
+        """Keep the reply of one of our own commands, and judge by it as soon as that can be: the rest is on its way."""
         self._replies[reply.index] = reply
+        if reply.index == self._marks["after"]:
+            _ = self.checks
 
     def locks_are_had(self, index: int) -> bool:
         """Whether command `index` is the last one that takes locks before the first statement."""
@@ -138,6 +143,7 @@ class Attempt:
         made = [self._kept, *made] if self._kept else made
         return reduce(lambda old, new: Twin(overlay(old.catalog, new.catalog), new.failures), made)
 
+    @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The checks on the not yet committed result."""
         twin = self.twin
@@ -202,11 +208,13 @@ class Attempt:
             self._mark("alone")
         self._run(range(point or 0, len(plan.statements)))
         named = msgspec.json.encode([name for name, _ in locks.wanted]).decode()
-        self._add("held", Command(query("locks_held"), (named,)), EMPTY_PATH)
+        self.commands.append(EMPTY_PATH)
         if plan.action == "apply":
             self.commands += again_commands() if "early_twins" in self._marks else self._twins()
             self._mark("twins")
-        self._add("after", catalog_command(bundle, keep=AFTER), end_command())
+        self._add("after", catalog_command(bundle, keep=AFTER))
+        self._add("held", Command(query("locks_held"), (named,)))
+        self.commands += [self._row, end_command()] if self._row else [end_command()]
 
     def _twins(self) -> list[Command]:
         """Most twins were made by the look before; here, on the patch's result, only what could not be made then."""

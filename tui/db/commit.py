@@ -1,10 +1,8 @@
-"""COMMIT, and what became of it: journal first, ledger row and COMMIT in one batch, a lost answer asked for again."""
+"""The run's row in the ledger, COMMIT, and what became of it: a lost answer is asked for again."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from pathlib import Path
 from time import monotonic
 
 import msgspec
@@ -14,7 +12,6 @@ from tui.core.deck import Problem
 from tui.core.run import Outcome, Plan
 from tui.core.safety import Key
 from tui.core.text import redact, visible
-from tui.db.journal import Journal
 from tui.db.ledger import RUNS, read_runs
 from tui.db.link import Link
 from tui.db.pipeline import Command, StatementError
@@ -26,64 +23,65 @@ RESOLVE_WITHIN = 15.0
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What the ledger keeps of a run; times in seconds, `lock_seconds` up to the moment COMMIT is sent.
+    """What is only known of a run right before COMMIT; times in seconds, `lock_seconds` up to the moment it is sent.
 
-    `findings` are those of the safety lint before the run, None when it was not made. `after` is the catalog it leads
-    to, None when that is the one the server has in its setting: a line over which a hundred kilobytes go back to it
-    would keep the locks for that long.
+    `after` is the catalog it leads to, None when that is the one the server has in its setting: a line over which a
+    hundred kilobytes go back to it would keep the locks for that long.
     """
 
     run_id: str
     xid: str
     seconds: float
     lock_seconds: float
-    findings: tuple[Key, ...] | None
     after: Catalog | None
 
 
-async def commit(link: Link, target: Target, plan: Plan, record: Record, journals: Path | None) -> tuple[Outcome, str]:
-    """Commit the open transaction of `link`; returns COMMITTED, ROLLED_BACK or UNKNOWN with what is to be said about
-    it.
+def row_command(plan: Plan, run_id: str, findings: tuple[Key, ...] | None) -> Command:
+    """Writes the run's row, after its catalogs were read; `commit` adds what is known then.
 
-    Raises OSError when the journal can not be written: then nothing was sent.
+    `findings` are those of the safety lint before the run, None when it was not made.
     """
-    with Journal(record.run_id, journals) as journal:
-        journal.record(
-            "committing",
-            run_id=record.run_id,
-            xid=record.xid,
-            bundle=plan.bundle.name,
-            version=plan.bundle.version,
-            action=plan.action,
-            host=target.destination.host,
-            port=target.destination.port,
-            database=target.destination.database,
-        )
-        outcome, said = await _send(link, target, plan, record)
-        if outcome is not Outcome.UNKNOWN:
-            # COMMIT is over: a full disk can not undo it. The entry then stays open, and the next start asks again.
-            with suppress(OSError):
-                journal.record("finished", outcome=str(outcome))
-    return outcome, said
+    return Command(
+        query("ledger_insert"),
+        (
+            run_id,
+            plan.bundle.name,
+            plan.bundle.version,
+            plan.bundle.checksum,
+            plan.bundle.digest,
+            plan.action,
+            plan.mode if plan.action == "rollback" else "",
+            plan.operator,
+            plan.client_host,
+            str(len(plan.statements)),
+            str(Outcome.COMMITTED),
+            None if findings is None else msgspec.json.encode(findings).decode(),
+        ),
+    )
 
 
-async def _send(link: Link, target: Target, plan: Plan, record: Record) -> tuple[Outcome, str]:
+async def commit(link: Link, target: Target, plan: Plan, record: Record) -> tuple[Outcome, str]:
+    """Commit the open transaction of `link`; returns COMMITTED, ROLLED_BACK or UNKNOWN with what is to be said about
+    it. The journal has the run by now (decision 22).
+    """
     try:
-        commands = [Command(query("ledger_insert"), _row(plan, record)), Command("commit")]
+        after = None if record.after is None else msgspec.json.encode(record.after).decode()
+        row = (record.run_id, f"{record.seconds:.6f}", f"{record.lock_seconds:.6f}", after)
+        commands = [Command(query("ledger_finish"), row), Command("commit")]
         replies = await link.batch(commands, silence=plan.limits.silence)
     except StatementError as error:
         return Outcome.ROLLED_BACK, f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
     except Problem as problem:
-        outcome = await resolve(target, record.run_id, record.xid)
+        outcome = await resolve(target, record.run_id, record.xid, RESOLVE_WITHIN)
         confirmed = "the answer to COMMIT was lost, the server confirms it when asked again"
         return outcome, confirmed if outcome is Outcome.COMMITTED else str(problem)
     # COMMIT of an aborted transaction is no error: the server answers ROLLBACK.
     return (Outcome.COMMITTED, "") if replies[-1].tag == "COMMIT" else (Outcome.ROLLED_BACK, "the server rolled back")
 
 
-async def resolve(target: Target, run_id: str, xid: str) -> Outcome:
-    """What became of transaction `xid`, asked on a new connection until RESOLVE_WITHIN (facts: migrations 0.6, F2)."""
-    deadline = monotonic() + RESOLVE_WITHIN
+async def resolve(target: Target, run_id: str, xid: str, within: float) -> Outcome:
+    """What became of transaction `xid`, asked on a new connection for `within` seconds (facts: migrations 0.6, F2)."""
+    deadline = monotonic() + within
     while monotonic() < deadline:
         link = Link(target, application="patchdeck resolve")
         try:
@@ -127,25 +125,3 @@ async def _ask(link: Link, run_id: str, xid: str) -> Outcome | None:
             return Outcome.ROLLED_BACK if lost else Outcome.COMMITTED
     # Too old for the server to remember.
     return Outcome.COMMITTED if recorded else Outcome.UNKNOWN
-
-
-def _row(plan: Plan, record: Record) -> tuple[str | None, ...]:
-    """The parameters of `ledger_insert.sql`."""
-    return (
-        record.run_id,
-        plan.bundle.name,
-        plan.bundle.version,
-        plan.bundle.checksum,
-        plan.bundle.digest,
-        plan.action,
-        plan.mode if plan.action == "rollback" else "",
-        plan.operator,
-        plan.client_host,
-        record.xid,
-        f"{record.seconds:.6f}",
-        f"{record.lock_seconds:.6f}",
-        str(len(plan.statements)),
-        str(Outcome.COMMITTED),
-        None if record.findings is None else msgspec.json.encode(record.findings).decode(),
-        None if record.after is None else msgspec.json.encode(record.after).decode(),
-    )

@@ -6,27 +6,38 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.db.journal import unfinished
 from tui.db.link import Link
 from tui.db.sight import Observer, Sight
 
 if TYPE_CHECKING:
     from tui.core.bundle import Bundle
     from tui.core.deck import Destination
+    from tui.core.earlier import Earlier
     from tui.core.look import Look, Server
     from tui.db.target import Target
 
 
+SETTLE = 3.0
+"""Seconds that a look waits for what became of an earlier run: a server that lost its client rolls back within them."""
+
+
 class Glance:
-    """Looks on one connection.
+    """Looks on one connection. What became of runs of this machine (by its `journals`) is found out before the first.
 
     With `by_record` an apply's record may stand in for the twins, which cost the server more than all the rest of a
     look (see `Observer`).
     """
 
-    def __init__(self, target: Target, bundle: Bundle, *, by_record: bool = False) -> None:
-        self._target, self._bundle = target, bundle
+    def __init__(
+        self, target: Target, bundle: Bundle, *, journals: Path | None = None, by_record: bool = False
+    ) -> None:
+        self._target, self._bundle, self._journals = target, bundle, journals
+        self._earlier: tuple[Earlier, ...] | None = None
         self._looks = Link(target, application="patchdeck")
         self._observer = Observer(target, bundle, by_record=by_record)
         self._look_busy = asyncio.Lock()
@@ -76,7 +87,21 @@ class Glance:
 
     async def _sight(self, *, facts: bool = False) -> Sight:
         async with self._look_busy:
+            again = not self._looks.is_open
             await self._looks.open()
+            await self._settle(again)
             sight = await self._observer.look(self._looks, facts=facts)
         self._server = sight.look.server
-        return sight
+        return replace(sight, look=replace(sight.look, earlier=self._earlier or ()))
+
+    async def _settle(self, again: bool) -> None:
+        """Ask what became of unfinished runs, once more on a new line (`again`): the loss of the old may have cut one."""
+        told = self._earlier or ()
+        unsure = any(earlier.fate == "unknown" for earlier in told)
+        if self._earlier is not None and not again and not unsure:
+            return
+        self._earlier = tuple(earlier for earlier in told if earlier.fate != "unknown")
+        if unfinished(self._target.destination, self._journals):
+            from tui.db.recovery import recover
+
+            self._earlier += await recover(self._target, self._journals, within=SETTLE)

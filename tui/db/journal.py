@@ -1,18 +1,20 @@
 """The run on this machine: one JSON line per step, on disk before the step it announces.
 
-It exists for one moment: between sending COMMIT and hearing the answer. Whoever starts next can read from it which
-transaction to ask the server about (decision 22). It holds no DSN and no secret.
+It is there from the moment a run has its locks until its end is known. Whoever starts next after a line, a terminal or
+a process was lost in between can read from it which transaction to ask the server about (decision 22). It holds no DSN
+and no secret.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from platformdirs import user_state_path
 
@@ -26,7 +28,7 @@ def folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run whose COMMIT was announced and whose end nobody on this machine has heard of."""
+    """A run that was under way and whose end nobody on this machine has heard of; `xid` is its newest transaction."""
 
     path: Path
     run_id: str
@@ -36,7 +38,9 @@ class Unfinished:
 
 
 def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, ...]:
-    """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over."""
+    """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over, and what a
+    process that lives is still writing: its run is under way.
+    """
     parent = at or folder()
     try:
         entries = [_read(path, place) for path in sorted(parent.glob("*.jsonl"))] if parent.is_dir() else []
@@ -56,12 +60,27 @@ def finish(entry: Unfinished, outcome: str) -> None:
 
 def _read(path: Path, place: Destination) -> Unfinished | None:
     lines = tuple(_lines(path))
-    opened = next((line for line in lines if line.get("step") == "committing"), None)
+    opened = next((line for line in reversed(lines) if line.get("step") == "running"), None)
     if opened is None or any(line.get("step") == "finished" for line in lines):
         return None
     if (opened.get("host"), opened.get("port"), opened.get("database")) != (place.host, place.port, place.database):
         return None
+    if _being_written(path):
+        return None
     return Unfinished(path, *(str(opened.get(name, "")) for name in ("run_id", "xid", "action", "at")))
+
+
+def _being_written(path: Path) -> bool:
+    """Whether the process that runs it holds the file: the kernel lets go of it with the process, however that ends."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # A file system without locks: the server is asked, and says "in progress" while it is.
+        return False
+    return False
 
 
 def _lines(path: Path) -> Iterator[dict[str, object]]:
@@ -91,23 +110,16 @@ class Journal:
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         self.path = parent / f"{stamp}-{run_id}.jsonl"
-        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+        self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        # Where a file system has no locks, the run goes without.
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def record(self, step: str, **facts: str | int | float | None) -> None:
         """Write one line and wait until it is on the disk. Raises OSError when it can not be kept."""
-        self._file.write(_line(step, facts))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        os.write(self._file, _line(step, facts).encode())
+        os.fsync(self._file)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        """Close the file, once."""
+        os.close(self._file)

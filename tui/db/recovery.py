@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from tui.core.earlier import Earlier, Fate
 from tui.core.run import Outcome
-from tui.db.commit import resolve
+from tui.db.commit import RESOLVE_WITHIN, resolve
 from tui.db.journal import Unfinished, finish, unfinished
 from tui.db.target import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """An unfinished run and what the server says of it now; UNKNOWN stays unfinished and is asked again next time."""
-
-    entry: Unfinished
-    outcome: Outcome
+_FATES: dict[Outcome, Fate] = {Outcome.COMMITTED: "committed", Outcome.ROLLED_BACK: "rolled_back"}
 
 
-async def recover(target: Target, journals: Path | None = None) -> tuple[Recovered, ...]:
-    """Resolve every unfinished run on this database; nothing is asked when there is none.
+async def recover(target: Target, journals: Path | None = None, *, within: float | None = None) -> tuple[Earlier, ...]:
+    """Resolve every unfinished run on this database, each `within` seconds; nothing is asked when there is none.
 
-    Costs no connection in the ordinary case. An answer that can not be written down is asked for again next time.
+    Costs no connection in the ordinary case. What is not known yet, or can not be written down, is asked again next
+    time.
     """
     found = []
     for entry in unfinished(target.destination, journals):
-        outcome = await resolve(target, entry.run_id, entry.xid)
+        outcome = await resolve(target, entry.run_id, entry.xid, RESOLVE_WITHIN if within is None else within)
         if outcome is not Outcome.UNKNOWN:
             with suppress(OSError):
                 finish(entry, str(outcome))
-        found.append(Recovered(entry, outcome))
+        found.append(_earlier(entry, outcome))
     return tuple(found)
+
+
+def _earlier(entry: Unfinished, outcome: Outcome) -> Earlier:
+    try:
+        at = datetime.fromisoformat(entry.at)
+    except ValueError:
+        # A line that somebody wrote over; its transaction was asked for all the same.
+        at = datetime.fromtimestamp(0, UTC)
+    return Earlier(entry.action, at, entry.xid, _FATES.get(outcome, "unknown"))

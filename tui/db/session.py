@@ -40,8 +40,7 @@ class Session(Glance):
     def __init__(
         self, target: Target, bundle: Bundle, *, journals: Path | None = None, by_record: bool = False
     ) -> None:
-        super().__init__(target, bundle, by_record=by_record)
-        self._journals = journals
+        super().__init__(target, bundle, journals=journals, by_record=by_record)
         self._ticks = Link(target, application="patchdeck panels")
         self._locks: LockWatch | None = None
         self._feeds = Feeds(bundle)
@@ -171,6 +170,8 @@ class Session(Glance):
         """Run the plan on connections of its own; the last event is always a Finished."""
         from tui.db import applier
 
+        # What is told of earlier runs ends with the next one, and its own end may be the next to be asked for.
+        self._earlier = None
         return applier.run(self._target, plan, control, journals=self._journals)
 
     async def hung_up(self) -> Problem:

@@ -183,6 +183,8 @@ class Dashboard(TitledScreen):
         if store.notice is not None:
             words = f"{one_line(store.notice.text, 300)}  {one_line(store.notice.hint, 200)}"
             return (f"{self.glyphs.warn} {words}", "warn")
+        if store.look is not None and store.look.earlier:
+            return (f"{self.glyphs.warn} {one_line(store.look.earlier[-1].said, 400)}", "warn")
         if table.narrowed:
             return (f"{table.narrowed} · {len(table.listed)} of {len(table.rows)} · esc shows all", "live")
         if not self.wide and self.body.live is not None:

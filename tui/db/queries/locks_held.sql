@@ -9,7 +9,9 @@ select distinct on (held.relation) held.relation, held.mode, ($1::jsonb ? held.r
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
        where l.pid = pg_catalog.pg_backend_pid()
          and l.locktype = 'relation'
-         and pg_catalog.current_setting('patchdeck.relations')::jsonb @> pg_catalog.to_jsonb(c.oid::bigint)
+         and c.oid::bigint in (
+             select e::bigint
+               from pg_catalog.jsonb_array_elements_text(pg_catalog.current_setting('patchdeck.relations')::jsonb) e)
   ) held
   join (
       values ('ShareLock', 1), ('ShareRowExclusiveLock', 2), ('ExclusiveLock', 3), ('AccessExclusiveLock', 4)

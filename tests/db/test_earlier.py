@@ -1,0 +1,130 @@
+"""A run that was cut off: the next start says what became of it, whoever asks; one that is under way is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import PATCHDECK, environment, inside
+from tests.db.test_applier import LIBRARY, library, plan_for
+from tests.db.test_commit import line_to, revive, run_and_cut
+from tests.support import ROOT, Database, MakeDatabase, ask, wait_for
+from tui.core.deck import Control
+from tui.core.run import Outcome, StatementDone
+from tui.db import applier, commit
+from tui.db.journal import unfinished
+from tui.db.session import Session
+from tui.db.target import resolve
+from tui.exits import Exit
+
+SLEEPS = "\nselect pg_sleep(30);\n"
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    return make_database("bare")
+
+
+def killed(database: Database, folder: Path) -> None:
+    """The real command, killed in the middle of its statements."""
+    bundle = folder / "bundle"
+    shutil.copytree(LIBRARY, bundle)
+    with (bundle / "PATCH.sql").open("a", encoding="utf-8") as patch:
+        patch.write(SLEEPS)
+    process = subprocess.Popen(
+        [*PATCHDECK, "--bundle", str(bundle), "apply", "--confirm", database.name],
+        cwd=ROOT, env=environment(database.dsn), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    asleep = "select 1 from pg_stat_activity where query = 'select pg_sleep(30)' and datname = current_database()"
+    try:
+        wait_for(lambda: ask(database.admin_dsn, asleep), 30)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_the_next_start_says_that_a_killed_run_was_rolled_back(database: Database, tmp_path: Path) -> None:
+    killed(database, tmp_path)
+    place = resolve(database.dsn, environ={}).destination
+    assert [entry.action for entry in unfinished(place)] == ["apply"]
+    ran = inside("--bundle", str(LIBRARY), "status", dsn=database.dsn)
+    assert ran.code == Exit.FAILED, ran
+    assert "NOT APPLIED" in ran.out
+    assert "The apply of " in ran.out
+    assert "cut off before its COMMIT, and the server rolled it back" in ran.out
+    assert unfinished(place) == ()
+    # It was told, and whoever asks later is not told again.
+    assert "cut off" not in inside("--bundle", str(LIBRARY), "status", dsn=database.dsn).out
+
+
+def test_a_script_reads_it_too(database: Database, tmp_path: Path) -> None:
+    killed(database, tmp_path)
+    said = inside("--bundle", str(LIBRARY), "status", "--json", dsn=database.dsn).json["earlier_runs"]
+    assert [(run["action"], run["outcome"]) for run in said] == [("apply", "rolled_back")]
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["request lost", "answer lost"])
+async def test_a_session_asks_again_until_it_is_known(
+    database: Database, tmp_path: Path, answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run loses its line at COMMIT and nobody can be asked; the same session's first look on a new line says it."""
+    monkeypatch.setattr(commit, "RESOLVE_WITHIN", 0.5)
+    async with line_to(database) as (line, target):
+        session = Session(target, library(), journals=tmp_path)
+        finished = await run_and_cut(line, target, database, tmp_path, answer=answer, back=False)
+        assert finished.outcome is Outcome.UNKNOWN
+        revive(line)
+        look = await session.look()
+        assert [earlier.fate for earlier in look.earlier] == ["committed" if answer else "rolled_back"]
+        assert look.verdict.state == ("applied" if answer else "not_applied")
+        # It stays on the screen.
+        assert (await session.look()).earlier == look.earlier
+        await session.close()
+
+
+async def test_a_run_under_way_is_no_earlier_one(database: Database, tmp_path: Path) -> None:
+    target = resolve(database.dsn, environ={})
+    events = applier.run(target, plan_for(database), Control(), journals=tmp_path)
+    async for event in events:
+        if isinstance(event, StatementDone):
+            break
+    (journal,) = os.listdir(tmp_path)
+    assert (tmp_path / journal).read_text().count('"running"') == 1
+    assert unfinished(target.destination, tmp_path) == ()
+    # Nobody listens any more: the process goes on, the run does not, and now its end is asked for.
+    await events.aclose()
+    assert len(unfinished(target.destination, tmp_path)) == 1
+    session = Session(target, library(), journals=tmp_path)
+    assert [earlier.fate for earlier in (await session.look()).earlier] == ["rolled_back"]
+    await session.close()
+
+
+async def test_every_end_that_is_known_is_written_down(database: Database, tmp_path: Path) -> None:
+    target = resolve(database.dsn, environ={})
+    failing = library(PATCH=lambda text: text + "\nselect 1 / 0;\n")
+    for bundle, outcome in ((failing, Outcome.ROLLED_BACK), (library(), Outcome.COMMITTED)):
+        events = [
+            event async for event in applier.run(target, plan_for(database, bundle), Control(), journals=tmp_path)
+        ]
+        assert events[-1].outcome is outcome  # type: ignore[union-attr]
+        assert unfinished(target.destination, tmp_path) == ()
+    texts = sorted(path.read_text() for path in tmp_path.glob("*.jsonl"))
+    assert sorted(text.count('"finished"') for text in texts) == [1, 1]
+    assert {"committed", "rolled_back"} == {
+        word for word in ("committed", "rolled_back") for text in texts if word in text
+    }
+
+
+async def test_a_rehearsal_leaves_no_journal(database: Database, tmp_path: Path) -> None:
+    target = resolve(database.dsn, environ={})
+    plan = plan_for(database, rehearse=True)
+    async for _ in applier.run(target, plan, Control(), journals=tmp_path):
+        await asyncio.sleep(0)
+    assert os.listdir(tmp_path) == []
