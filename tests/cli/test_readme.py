@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.cli.support import patchdeck
+from tests.cli.support import environment, patchdeck
 from tests.support import ROOT, MakeDatabase
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,7 +23,7 @@ ELSEWHERE = {
     "make demo": "tests/cli/test_demo.py",
     "make test": ".ci/run",
     "python3 -m venv patchdeck-env": "tests/cli/test_wheel.py",
-    "patchdeck-env/bin/pip install .": "tests/cli/test_wheel.py",
+    "patchdeck-env/bin/pip install '.[demo]'": "tests/cli/test_wheel.py",
     "patchdeck demo --serve": "tests/cli/test_demo.py",
     "patchdeck --record tonight.jsonl": "tests/terminal/test_record.py",
     "patchdeck replay tonight.jsonl": "tests/terminal/test_record.py",
@@ -56,6 +60,50 @@ def test_the_commands_for_a_real_project_work_in_their_order(
         ran.append(arguments[0])
     assert {"apply", "rollback", "schema"} <= set(ran)
     assert (tmp_path / "patchdeck.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def _steps() -> list[dict[str, str | dict[str, str]]]:
+    """The steps of the workflow, as YAML has them: by indentation, a list of mappings of texts and of mappings."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    steps: list[dict[str, str | dict[str, str]]] = []
+    for item in re.split(r"(?m)^- ", textwrap.dedent(text))[1:]:
+        step: dict[str, str | dict[str, str]] = {}
+        # Every key of a step stands under its first one, two blanks in; what is below a key is four in.
+        for key, value, below in re.findall(r"(?m)^(?:  )?(\w+): ?(.*)\n((?:    .*\n)*)", item):
+            inner = textwrap.dedent(below)
+            step[key] = (
+                value if not below else inner if value == "|" else dict(re.findall(r"(?m)^([\w-]+): (.*)$", inner))
+            )
+        steps.append(step)
+    return steps
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["pooled"])
+def test_the_step_for_ci_is_a_gate(make_database: MakeDatabase, tmp_path: Path) -> None:
+    """Run as a runner runs it: its script by `bash -e`, its secrets in the environment and nowhere else."""
+    *setting_up, step = _steps()
+    assert [sorted(one) for one in setting_up] == [["uses", "with"], ["uses", "with"], ["run"]]
+    env, script = step["env"], step["run"]
+    assert isinstance(env, dict)
+    assert isinstance(script, str)
+    assert all(re.fullmatch(r"\$\{\{ secrets\.[A-Z_]+ \}\}", value) for value in env.values())
+    for state, code in (("applied", 0), ("legacy", 1)):
+        database = make_database(state)
+        with psycopg.connect(database.dsn) as connection:
+            password = connection.info.password
+        given = {"PATCHDECK_DSN": database.dsn.partition("?")[0] + "?sslmode=disable", "PGPASSWORD": password}
+        assert given.keys() == env.keys()
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        folder = tmp_path / state
+        folder.mkdir()
+        ran = subprocess.run(
+            ["bash", "-e", "-c", script], cwd=folder, env=environment(extra={**given, "PATH": path}),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == code, ran
+        assert (folder / "patchdeck.xml").exists() is (code == 0)
+        assert password not in ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"])

