@@ -27,6 +27,7 @@ from tui.core.run import (
     Attempt,
     Blocker,
     Committing,
+    Compared,
     Connected,
     Connecting,
     Event,
@@ -122,9 +123,10 @@ async def works(plan: Plan, control: Control) -> AsyncIterator[Event]:
         await asyncio.sleep(0)
         yield StatementDone(index, 0.01, "OK", (Notice("NOTICE", "exists, skipping"),) if index == 1 else ())
     yield Verifying()
-    yield Verified(checks(), (Change("created", "table public.a"), Change("dropped", "policy old", "FOR ALL", "")))
+    yield Verified(checks())
     if not plan.rehearse:
         yield Committing("77")
+    yield Compared((Change("created", "table public.a"), Change("dropped", "policy old", "FOR ALL", "")))
     yield finished(plan, Outcome.REHEARSED if plan.rehearse else Outcome.COMMITTED)
 
 
@@ -701,7 +703,7 @@ async def test_what_is_already_so_is_said_and_nothing_ran() -> None:
 async def test_failed_checks_are_listed_with_what_they_mean() -> None:
     async def unproven(plan: Plan, control: Control) -> AsyncIterator[Event]:
         yield Attempt(1)
-        yield Verified(checks(outcome=missing("agents_select")), ())
+        yield Verified(checks(outcome=missing("agents_select")))
         yield finished(plan, Outcome.ROLLED_BACK, reason="1 checks failed on the result.")
 
     async with walking(WalkDeck(unproven), size=(120, 40)) as walker:

@@ -81,7 +81,7 @@ class Progress:
                 self._statement(event)
             case Verifying():
                 self._say("verifying the result inside the transaction")
-            case Verified(checks, _):
+            case Verified(checks):
                 held = sum(check.ok for check in checks)
                 self._say(f"{held} of {len(checks)} checks hold")
             case Proving():

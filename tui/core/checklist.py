@@ -12,40 +12,68 @@ changes no answer. Of the old columns of a table that existed before the patch o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from tui.core.aspects import Aspect, Subject, canonical_type, squeeze, tidy
-from tui.core.catalog import Catalog, Function, Publication, View
+from tui.core.catalog import Catalog, Function, Publication, Table, View
 from tui.core.check import Check, Layer, Outcome
 from tui.core.expectation import (
     Expectation,
     ExpectedFunction,
     ExpectedPublication,
     ExpectedSchema,
+    ExpectedTable,
     ExpectedView,
 )
 from tui.core.grantchecks import grant_checks
 from tui.core.tablechecks import Twins, table_checks
 from tui.core.twin import twin_key
 
-__all__ = ["Check", "Layer", "Outcome", "TableSummary", "by_table", "compare", "runs_as_invoker"]
+__all__ = [
+    "Check",
+    "Judged",
+    "Layer",
+    "Outcome",
+    "TableSummary",
+    "by_table",
+    "compare",
+    "judge_part",
+    "runs_as_invoker",
+]
 
 _WORST: tuple[Outcome, ...] = ("leak", "unexpected", "differs", "missing", "finding", "not_proven")
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A table's checks, and all that they follow from beside what is expected."""
+
+    live: Table | None
+    twin: Table | None
+    failures: tuple[tuple[str, str], ...]
+    owner: str
+    checks: tuple[Check, ...]
+
+
 def compare(
-    expectation: Expectation, live: Catalog, twin: Catalog | None, twin_failures: Mapping[str, str]
+    expectation: Expectation,
+    live: Catalog,
+    twin: Catalog | None,
+    twin_failures: Mapping[str, str],
+    judged: MutableMapping[str, Judged] | None = None,
 ) -> tuple[Check, ...]:
     """One check per expected object and one per live object nobody expected, in the expectation's order.
 
     `twin` is the catalog of the twins, None when none could be made; `twin_failures` says by key what failed and why.
+    `judged` holds by name what was judged before of the same expectation: a table that is as it was is not judged anew.
     """
     twins = Twins(twin, twin_failures)
+    known = {} if judged is None else judged
     checks: list[Check] = []
     owner = _owner(expectation, live)
     for table in expectation.tables:
-        checks += table_checks(table, live.table(table.name), twins, owner)
+        checks += _table(table, live.table(table.name), twins, owner, known)
     for view in expectation.views:
         checks += _view(view, live.view(view.name), twins, owner)
     for function in expectation.functions:
@@ -55,6 +83,37 @@ def compare(
     for schema in expectation.schemas:
         checks.append(_schema(schema, live))
     return tuple(checks)
+
+
+def judge_part(
+    expectation: Expectation,
+    part: Catalog,
+    twin: Catalog,
+    failures: Mapping[str, str],
+    judged: MutableMapping[str, Judged],
+) -> None:
+    """Judge the tables of an answer that is not whole yet, for the `compare` that will be asked about all of it."""
+    twins, owner = Twins(twin, failures), _owner(expectation, part)
+    for table in expectation.tables:
+        if (live := part.table(table.name)) is not None:
+            _table(table, live, twins, owner, judged)
+
+
+def _table(
+    expected: ExpectedTable, live: Table | None, twins: Twins, owner: str, judged: MutableMapping[str, Judged]
+) -> tuple[Check, ...]:
+    twin, failures = twins.table(expected.name), twins.failures_on(expected.name)
+    before = judged.get(expected.name)
+    if before is not None and (before.live, before.twin, before.failures, before.owner) == (
+        live,
+        twin,
+        failures,
+        owner,
+    ):
+        return before.checks
+    checks = tuple(table_checks(expected, live, twins, owner))
+    judged[expected.name] = Judged(live, twin, failures, owner, checks)
+    return checks
 
 
 def _owner(expectation: Expectation, live: Catalog) -> str:

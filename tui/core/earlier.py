@@ -20,14 +20,14 @@ class Earlier:
 
     @property
     def said(self) -> str:
-        """What a person is told, the time on the clock of the machine it is read on."""
-        run = f"The {self.action} of {self.at.astimezone():%Y-%m-%d %H:%M:%S}"
+        """What a person is told, what matters most first; the time on the clock of the machine it is read on."""
+        run = f"the {self.action} of {self.at.astimezone():%Y-%m-%d %H:%M}"
         match self.fate:
             case "committed":
-                return f"{run} was cut off at its end, and it was committed: the change is in force."
+                return f"Cut off, but committed: {run}. The change is in force."
             case "rolled_back":
-                return f"{run} was cut off before its COMMIT, and the server rolled it back: nothing of it is in force."
+                return f"Cut off and rolled back: {run}. Nothing of it is in force."
         return (
-            f"{run} was cut off, and the server can not say yet what became of it: transaction {self.xid} is either"
-            " committed or rolled back as a whole. Look again before you run anything."
+            f"Cut off, and its end is not known yet: {run}. Transaction {self.xid} is either committed or rolled back as"
+            " a whole; look again before you run anything."
         )

@@ -261,10 +261,9 @@ class Verifying:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The checks on the not yet committed result, and what changed against the catalog before the first statement."""
+    """The checks on the not yet committed result."""
 
     checks: tuple[Check, ...]
-    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +283,15 @@ class Committing:
     """COMMIT is about to be sent; `xid` names the transaction for pg_xact_status after a lost line."""
 
     xid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the verified result changed against the catalog before the first statement. Worked out after COMMIT or
+    ROLLBACK, so that nobody waits for it.
+    """
+
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +339,7 @@ Event = (
     | Proving
     | Proven
     | Committing
+    | Compared
     | Finished
 )
 
@@ -436,13 +445,15 @@ def advance(state: RunState, event: Event) -> RunState:
             return replace(state, failure=failure)
         case Verifying():
             return replace(state, phase=Phase.VERIFYING)
-        case Verified(checks, changes):
-            return replace(state, checks=checks, changes=changes)
+        case Verified(checks):
+            return replace(state, checks=checks)
         case Proving():
             return replace(state, phase=Phase.PROVING)
         case Proven(matrix):
             return replace(state, matrix=matrix)
         case Committing(xid):
             return replace(state, phase=Phase.COMMITTING, xid=xid)
+        case Compared(changes):
+            return replace(state, changes=changes)
         case Finished():
             return replace(state, phase=Phase.FINISHED, blockers=(), finished=event)

@@ -58,6 +58,13 @@ class Twins:
         made = self.catalog is not None and twin_key("table", name) not in self.failures
         return self.catalog.table(name) if made and self.catalog else None
 
+    def failures_on(self, name: str) -> tuple[tuple[str, str], ...]:
+        """What of a table's twin could not be made."""
+        table = twin_key("table", name)
+        return tuple(
+            sorted((key, why) for key, why in self.failures.items() if key == table or key.endswith(f" on {name}"))
+        )
+
     def unproven(self, key: str) -> str:
         """Why the definition of `key` can not be proven."""
         reason = self.failures.get(key)

@@ -23,7 +23,7 @@ from tui.core.online import Size, builds, validations
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.proof_words import counted_cases
 from tui.core.restore_words import meaning
-from tui.core.run import Blocker, Event, Failure, Finished, Notice, Outcome, Plan
+from tui.core.run import Blocker, Compared, Event, Failure, Finished, Notice, Outcome, Plan
 from tui.core.safety import Key, baseline_of, judge
 from tui.core.surface import diff
 from tui.core.text import count, redact, visible
@@ -84,6 +84,8 @@ async def run(target: Target, plan: Plan, control: Control, *, journals: Path | 
                 yield event
     except _Ended as end:
         engine.over(end.outcome)
+        if (compared := engine.compared()) is not None:
+            yield compared
         yield engine.finished(end)
     finally:
         await engine.close()
@@ -109,6 +111,7 @@ class _Run:
         self._findings: tuple[Key, ...] | None = None
         self._restorable: tuple[PreflightCheck, ...] = ()
         self._verdict: Verdict | None = None
+        self._verified: tuple[Catalog, Catalog] | None = None
         self._after: Catalog | None = None
 
     async def events(self) -> AsyncGenerator[Event]:
@@ -190,6 +193,10 @@ class _Run:
             problem=end.problem,
             alone_seconds=self._alone_seconds,
         )
+
+    def compared(self) -> Compared | None:
+        """What the result changed, None where it did not come to one that could be verified."""
+        return Compared(diff(*self._verified)) if self._verified else None
 
     def over(self, outcome: Outcome) -> None:
         """The end is known, unless it is not: then the next start asks for it."""
@@ -383,9 +390,9 @@ class _Run:
                         if statement == last:
                             yield events.Verifying()
                     previous = reply.seconds
-        before, after, checks = attempt.before, attempt.promised, attempt.checks
-        self._locks_held = attempt.locks_held
-        yield events.Verified(checks, diff(before, after))
+        checks = attempt.checks
+        self._verified, self._locks_held = (attempt.before, attempt.promised), attempt.locks_held
+        yield events.Verified(checks)
         failed = [check for check in checks if not check.ok]
         matrix: Matrix | None = None
         if self._plan.rehearse and not failed:

@@ -15,7 +15,7 @@ from functools import cached_property, reduce
 import msgspec
 
 from tui.core.catalog import Catalog, decode
-from tui.core.checklist import Check, compare
+from tui.core.checklist import Check, Judged, compare, judge_part
 from tui.core.online import as_if_validated
 from tui.core.removal import removal_checks
 from tui.core.restore import restore_checks
@@ -27,11 +27,13 @@ from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import (
     Twin,
     again_commands,
-    catalog_command,
     end_command,
     function_command,
+    joined,
+    kept_catalog_command,
     read_twin,
     set_local,
+    split_catalog_commands,
     twin_commands,
 )
 from tui.db.queries import query
@@ -41,7 +43,7 @@ from tui.db.supabase import history_commands, what_was_done
 LONG = 20_000
 """Characters of a server message that are kept: all of any real one."""
 
-BEFORE, AFTER = "patchdeck.surface_before", "patchdeck.surface_after"
+BEFORE, AFTER = "patchdeck.surface_before", ("patchdeck.surface_after_first", "patchdeck.surface_after_last")
 """The settings in which the server keeps the catalogs for the ledger's row: they are not sent back to it."""
 
 SEQUENCES = Command(query("sequences"))
@@ -63,6 +65,7 @@ class Attempt:
         self._marks: dict[str, int] = {}
         self._statements: dict[int, int] = {}
         self._replies: dict[int, Reply] = {}
+        self._judged: dict[str, Judged] = {}
         self._compose(locks, application)
 
     def statement_at(self, index: int) -> int | None:
@@ -73,6 +76,10 @@ class Attempt:
         """Keep the reply of one of our own commands, and judge by it as soon as that can be: the rest is on its way."""
         self._replies[reply.index] = reply
         if reply.index == self._marks["after"]:
+            if self.twin is not None:
+                expectation = self._plan.bundle.expectation
+                judge_part(expectation, decode(reply.value), self.twin.catalog, self.twin.failures, self._judged)
+        elif reply.index == self._marks["after"] + 1:
             _ = self.checks
 
     def locks_are_had(self, index: int) -> bool:
@@ -112,7 +119,8 @@ class Attempt:
     @cached_property
     def after(self) -> Catalog:
         """The catalog after the last statement, inside the transaction."""
-        return decode(self._replies[self._marks["after"]].value)
+        first, last = (decode(self._replies[self._marks["after"] + at].value) for at in (0, 1))
+        return joined(first, last)
 
     @cached_property
     def promised(self) -> Catalog:
@@ -151,7 +159,7 @@ class Attempt:
             return restore_checks(self._plan.restore, self.before, self.after)
         if twin is None:
             return removal_checks(self._plan.statements, self.before, self.after)
-        return compare(self._plan.bundle.expectation, self.promised, twin.catalog, twin.failures)
+        return compare(self._plan.bundle.expectation, self.promised, twin.catalog, twin.failures, self._judged)
 
     def failure(self, error: StatementError) -> Failure:
         """A refused command, with its place in the file when it is one of the file's."""
@@ -190,7 +198,7 @@ class Attempt:
         self._add("identity", Command("select pg_backend_pid()::text, pg_current_xact_id()::text"))
         self._add("locks", *locks.first_commands())
         with self._own_path("before"):
-            self.commands += [function_command(), catalog_command(bundle, keep=BEFORE)]
+            self.commands += [function_command(), kept_catalog_command(bundle, BEFORE)]
             self.commands += [SEQUENCES] if plan.rehearse else []
         self._add("ledger", Command(query("ledger_create")))
         self._add("history", *history_commands(plan))
@@ -212,7 +220,7 @@ class Attempt:
         if plan.action == "apply":
             self.commands += again_commands() if "early_twins" in self._marks else self._twins()
             self._mark("twins")
-        self._add("after", catalog_command(bundle, keep=AFTER))
+        self._add("after", *split_catalog_commands(bundle, AFTER))
         self._add("held", Command(query("locks_held"), (named,)))
         self.commands += [self._row, end_command()] if self._row else [end_command()]
 

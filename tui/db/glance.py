@@ -95,7 +95,7 @@ class Glance:
         return replace(sight, look=replace(sight.look, earlier=self._earlier or ()))
 
     async def _settle(self, again: bool) -> None:
-        """Ask what became of unfinished runs, once more on a new line (`again`): the loss of the old may have cut one."""
+        """Ask what became of unfinished runs, once more on a new line (`again`): losing the old may have cut one."""
         told = self._earlier or ()
         unsure = any(earlier.fate == "unknown" for earlier in told)
         if self._earlier is not None and not again and not unsure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
-from tui.core.checklist import compare
+from tui.core.checklist import Judged, compare
 from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
 from tui.core.surface import digest
@@ -53,6 +53,7 @@ class Observer:
         self.twin: Twin | None = None
         """The twins in hand, None before the first look and where none can be made."""
         self._twin_of: Catalog | None = None
+        self._judged: dict[str, Judged] = {}
 
     async def look(self, link: Link, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
@@ -136,7 +137,8 @@ class Observer:
     def _judge(self, link: Link, reading: Reading) -> Look:
         twin = self.twin
         expectation = self._bundle.expectation
-        checks = compare(expectation, reading.catalog, twin.catalog if twin else None, twin.failures if twin else {})
+        made, failures = (twin.catalog, twin.failures) if twin else (None, {})
+        checks = compare(expectation, reading.catalog, made, failures, self._judged)
         ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)
         return Look(
             server=describe_server(self._target, link, reading.server),

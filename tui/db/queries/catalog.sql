@@ -1,6 +1,6 @@
 -- What stands in the catalog of everything a bundle names, as one JSON document of the shape of core/catalog.py.
 -- $1 = JSON {tables, views, functions, publications, schemas, roles: [names], twin: bool}. A name that is not there is
--- left out of the answer. With twin, relations are looked up in the session's own temporary schema and called by the name
+-- left out of the answer. With `described`, a list of names too, only these of the relations are. With twin, relations are looked up in the session's own temporary schema and called by the name
 -- they stand for, so that their definitions compare literally with the live ones (decision 27).
 -- The caller sets search_path = '' first: only then does the deparser qualify every name.
 -- Sizes come from pg_class: pg_total_relation_size() would wait behind somebody's ACCESS EXCLUSIVE lock.
@@ -17,7 +17,9 @@ relation_names as materialized (
 ),
 relations as materialized (
     select c.oid, c.relkind, c.relname, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.reltuples,
-           c.reloptions, c.reltoastrelid, c.relpages, r.schema, r.called, a.twin
+           c.reloptions, c.reltoastrelid, c.relpages, r.schema, r.called, a.twin,
+           a.what -> 'described' is null
+           or r.called in (select json_array_elements_text(a.what -> 'described')) as described
       from asked a
       cross join relation_names r
       join pg_catalog.pg_class c on c.relname = r.name::name
@@ -48,7 +50,7 @@ relation_grants as materialized (
            where a.attrelid = r.oid and a.attacl is not null and not a.attisdropped
            group by e.grantee, e.privilege_type, a.attname
       ) g
-     where g.grantee <> r.relowner and not r.twin
+     where g.grantee <> r.relowner and not r.twin and r.described
      group by r.oid
 ),
 relation_triggers as materialized (
@@ -67,6 +69,7 @@ relation_triggers as materialized (
                order by t.tgname) as triggers
       from relations r
       join pg_catalog.pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
+     where r.described
      group by r.oid
 ),
 table_parts as (
@@ -149,7 +152,7 @@ table_parts as (
       from relations r
       left join relation_grants g on g.oid = r.oid
       left join relation_triggers t on t.oid = r.oid
-     where r.relkind in ('r', 'p')
+     where r.relkind in ('r', 'p') and r.described
 ),
 view_parts as (
     select r.called, r.twin, r.schema, json_build_object(
@@ -180,7 +183,7 @@ view_parts as (
       from relations r
       left join relation_grants g on g.oid = r.oid
       left join relation_triggers t on t.oid = r.oid
-     where r.relkind in ('v', 'm')
+     where r.relkind in ('v', 'm') and r.described
 ),
 -- A trigger of a twin says `ON pg_temp.name`.
 relation_bodies as (
