@@ -12,7 +12,7 @@ from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.queries import query
 
-LINT_LIMITS = LOOK_LIMITS | {"jit": "off", "enable_nestloop": "off"}
+LINT_LIMITS = LOOK_LIMITS | {"enable_nestloop": "off"}
 """Limits of a lint, SET LOCAL. Compiling its long statement would take far longer than running it, and of what its CTEs
 hold the planner knows nothing: with nested loops 800 tables took 6 s, without 0.4 s (16 tables: 20 ms either way).
 """

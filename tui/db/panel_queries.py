@@ -16,7 +16,7 @@ from tui.db.probe import LOOK_LIMITS
 CLOCK = Command("""select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""")
 """The server's time, by which its rows are dated."""
 
-LIMITS = LOOK_LIMITS | {"statement_timeout": "3s", "max_parallel_workers_per_gather": "0", "jit": "off"}
+LIMITS = LOOK_LIMITS | {"statement_timeout": "3s", "max_parallel_workers_per_gather": "0"}
 """Set for every transaction that asks panel queries. Starting workers takes longer than reading a window (200,000
 executions: 5.1 ms with, 1.8 ms without), and whoever only watches leaves them to others.
 """

@@ -25,11 +25,13 @@ LOOK_LIMITS = {
     "statement_timeout": "10s",
     "lock_timeout": "1s",
     "idle_in_transaction_session_timeout": "10s",
+    "jit": "off",
     "datestyle": "ISO",
     "timezone": "UTC",
 }
 """Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
-name qualified, the rest keeps times readable whatever the role's or database's own settings are."""
+name qualified, compiling a query takes longer than any of these, and the rest keeps times readable whatever the role's or
+database's own settings are."""
 
 FUNCTION = "patchdeck_catalog"
 
