@@ -37,8 +37,10 @@ from tui.app import Settings
 from tui.core.deck import Problem
 from tui.core.panels import Panels, Scope
 from tui.poller import Pace
+from tui.screens import opening
 from tui.screens.dashboard import Dashboard
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
+from tui.widgets import band
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
 
@@ -354,8 +356,40 @@ async def test_filter_matches_any_part_and_says_what_is_hidden() -> None:
 async def test_a_filter_that_fits_nothing_says_so() -> None:
     async with dashboard(ScriptedDeck(), (80, 24)) as (_, pilot):
         await shows(pilot, "APPLIED")
-        await pilot.press("slash", *"zzz", "enter")
+        await pilot.press("slash", *"zzz")
+        await shows(pilot, 'nothing here is "zzz": 19 rows are hidden')
+        await pilot.press("enter")
         await shows(pilot, '"zzz" · 0 of 19')
+
+
+@pytest.mark.parametrize("panel", ["2", "3"])
+async def test_a_filter_that_fits_nothing_does_not_say_that_there_is_nothing(panel: str) -> None:
+    async with dashboard(ScriptedDeck(), (80, 24)) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press(panel, "slash", *"zzz")
+        await shows(pilot, "are hidden")
+        assert "in the last" not in screen_text(app)
+
+
+async def test_while_a_filter_is_typed_the_footer_offers_what_ends_it() -> None:
+    async with dashboard(ScriptedDeck(), (80, 24)) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press("slash", "a")
+        await shows(pilot, "enter Keep")
+        footer = screen_text(app).splitlines()[-1]
+        assert "esc Clear" in footer
+        assert "Filter" not in footer, "there its key is a letter"
+
+
+async def test_before_the_first_answer_nothing_is_known_to_be_well() -> None:
+    deck = ScriptedDeck()
+    deck.hold = asyncio.Event()
+    async with dashboard(deck, (80, 24)) as (app, pilot):
+        for panel in "123":
+            await pilot.press(panel, "n")
+            await shows(pilot, "nothing is known here yet")
+        assert "nothing fails" not in screen_text(app)
+        deck.hold.set()
 
 
 async def test_failing_only_and_the_next_problem() -> None:
@@ -393,6 +427,27 @@ async def test_detail_shows_both_definitions_with_their_difference_and_copies_th
         assert "-- live\npermissive select to public using (true)" in app.clipboard
         await pilot.press("escape")
         assert "Checklist" in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_on_a_low_screen_both_definitions_are_read_a_key_away(size: tuple[int, int]) -> None:
+    deck = ScriptedDeck()
+    deck.look_now = look(checks(outcome=differing("flows_select", "permissive select to public using (true)")))
+    async with dashboard(deck, size) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        await pilot.press("n", "enter")
+        await shows(pilot, "policy flows_select")
+        assert "tab Definitions" in screen_lines(app)[-1]
+        assert "live" not in screen_text(app), "there is no room for both"
+        await pilot.press("enter")
+        await shows(pilot, "tab List")
+        await shows(pilot, "expected")
+        await shows(pilot, "m.user_id")
+        await pilot.press("end")
+        await shows(pilot, "permissive select to public using (true)")
+        assert any("flows_select" in one for one in screen_lines(app)[2:6]), "its row is still seen"
+        await pilot.press("tab")
+        await shows(pilot, "tab Definitions")
 
 
 async def test_apply_and_roll_back_say_why_they_are_off() -> None:
@@ -534,3 +589,7 @@ async def test_ascii_only_sends_ascii_only() -> None:
         ]
         assert "".join(filtered).isascii()
         assert "na?ve ?? ?x?" in "".join(filtered)
+
+
+async def test_the_first_frame_is_laid_out_as_what_follows_it() -> None:
+    assert (opening.WIDE, opening.TALL) == (band.WIDE, band.TALL)

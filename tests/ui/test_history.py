@@ -246,3 +246,13 @@ async def test_a_ledger_that_may_not_be_read_is_told_from_none(make_database: Ma
             assert (await session.look()).ledger == state
     finally:
         await session.close()
+
+
+async def test_without_a_run_no_key_does_nothing_without_a_word() -> None:
+    async with dashboard(remembering(ledger="none")) as (app, pilot):
+        await pilot.press("h")
+        await shows(pilot, "it has no ledger yet")
+        entries = {entry.action: entry.off for entry in app.screen.footer._entries}  # type: ignore[attr-defined]
+        assert entries["choose"] and entries["copy"] and not entries["app.back"]
+        await pilot.press("y")
+        await shows(pilot, "nothing to copy: no run is marked")

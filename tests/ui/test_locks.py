@@ -183,3 +183,13 @@ async def test_names_from_outside_do_nothing() -> None:
         await pilot.press("l")
         await shows(pilot, "[bold]x[/]")
         assert "\x1b" not in screen_text(app) and "\u202e" not in screen_text(app)
+
+
+async def test_another_question_is_not_answered_by_what_was_said_of_the_one_before() -> None:
+    async with dashboard(queue()) as (_, pilot):
+        await pilot.press("l")
+        await shows(pilot, "2 sessions wait")
+        await pilot.press("x", "7", "enter")
+        await shows(pilot, '"7" is not 41: nothing was sent')
+        await pilot.press("escape", "x")
+        await shows(pilot, "its connection ends, and what it has open is rolled back")

@@ -286,6 +286,29 @@ async def test_drift_without_a_record_or_on_another_server_version_is_not_proven
         await shows(pilot, "drift not proven")
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_drift_that_can_not_be_told_offers_nothing_to_copy(size: tuple[int, int]) -> None:
+    deck = ScriptedDeck()
+    deck.look_now = look(run=None)
+    async with dashboard(deck, size) as (app, pilot):
+        await shows(pilot, "✓ APPLIED")
+        await pilot.press("d")
+        await shows(pilot, "there is nothing to compare it with" if size[0] > 60 else "there is nothing to")
+        assert screen_text(app).count("No run is recorded") == 1, "said once, and whole"
+        await pilot.press("y")
+        await shows(pilot, "nothing to copy: no change is marked")
+
+
+async def test_while_nothing_is_proven_yet_nothing_is_said_to_be_well() -> None:
+    deck = ScriptedDeck()
+    async with dashboard(deck) as (_, pilot):
+        await shows(pilot, "✓ APPLIED")
+        deck.hold = asyncio.Event()
+        await pilot.press("i", "n")
+        await shows(pilot, "nothing is proven here yet")
+        deck.hold.set()
+
+
 async def test_a_drift_that_can_not_be_asked_for_is_told_and_the_rest_goes_on() -> None:
     deck = ScriptedDeck()
     deck.fail = {"drift": Problem("query", "permission denied for schema patchdeck (42501)")}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.ui.support import BUNDLE, HERE, ScriptedDeck, checks, look, missing, nothing_there, screen_text
 from tui import report_files
@@ -247,7 +248,8 @@ def rolled_back_look() -> Look:
 async def test_apply_from_the_target_to_the_report(size: tuple[int, int]) -> None:
     deck = WalkDeck(works)
     async with walking(deck, size=size) as walker:
-        await walker.sees("PRODUCTION", "acme-prod", "aws-1-us-east-1.pooler.example.com:6543", "NOT APPLIED")
+        await walker.sees("PRODUCTION", "acme-prod", "NOT APPLIED")
+        await walker.reads("aws-1-us-east-1.pooler.example.com:6543")
         await walker.press("n")
         await walker.sees("server version", "17.4 is supported")
         await walker.press("n")
@@ -800,6 +802,24 @@ async def test_statements_are_listed_with_their_line_and_text() -> None:
         assert walker.app.screen is walker.screen
 
 
+async def test_a_line_of_the_file_that_is_longer_than_the_screen_goes_on_below_itself() -> None:
+    long = "create table public.a (id int, note text default 'the longest of all lines that stand in this file');\n"
+    bundle = replace(TEAMS, patch=Script("PATCH.sql", split(long)))
+    async with walking(WalkDeck(works, bundle=bundle), size=(60, 20)) as walker:
+        await walker.to("Plan")
+        await walker.press("s", "enter")
+        await walker.sees("1 create table public.a (id int, note text default", "in this file')")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_database_s_name_is_whole_in_the_band(size: tuple[int, int]) -> None:
+    far = replace(HERE, name="acme-production", host="aws-1-eu-central-1.pooler.supabase.com", database="customers_eu")
+    async with walking(WalkDeck(works, destination=far), size=size) as walker:
+        await walker.sees("database")
+        where = "aws-1-eu-central-1" if size[0] > 110 else "acme-production"
+        assert f"customers_eu on {where}" in walker.text.splitlines()[0]
+
+
 async def test_without_unicode_every_screen_is_ascii() -> None:
     async with walking(WalkDeck(works), ascii_only=True) as walker:
         for step in ("Target", "Preflight", "Plan", "Rehearsal"):
@@ -824,6 +844,46 @@ async def test_no_line_is_wider_than_the_screen_and_the_way_on_is_always_in_the_
             await walker.sees("does not", "way back")
             if size[0] < 110:
                 await walker.sees(f"of 8 {step}")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_how_long_it_took_in_the_rehearsal_is_said_from_there_to_the_end(size: tuple[int, int]) -> None:
+    said = "rehearsed 1.9 s, locks held 600 ms of it"
+    going_on = asyncio.Event()
+
+    async def stays(plan: Plan, control: Control) -> AsyncIterator[Event]:
+        yield Attempt(1)
+        await going_on.wait()
+        yield finished(plan, Outcome.COMMITTED)
+
+    async with walking(WalkDeck(works, stays), size=size) as walker:
+        await walker.to("Rehearsal")
+        assert "rehearsed" not in walker.flat
+        await walker.rehearse()
+        await walker.sees(said)
+        await walker.press("n")
+        await walker.sees("step 5" if size[0] < 110 else "5 Confirm", said)
+        await walker.type("postgres")
+        await walker.sees("0 of 4", said, "c cancels")
+        going_on.set()
+
+
+async def test_a_skipped_rehearsal_is_said_to_have_told_nothing() -> None:
+    async with walking(WalkDeck(works)) as walker:
+        await walker.to("Rehearsal")
+        await walker.press("x", "n")
+        await walker.sees("rehearsed not: how long it takes here is not known")
+
+
+async def test_the_confirmation_is_read_to_its_end_while_the_name_is_typed() -> None:
+    async with walking(WalkDeck(works), size=(60, 20)) as walker:
+        await walker.rehearse()
+        await walker.press("n")
+        await walker.sees("more lines", "PgDn Read on")
+        assert "Locks are tried for 30 s" not in walker.flat
+        await walker.press("p", "pagedown", "pagedown")
+        await walker.sees("Locks are tried for 30 s")
+        assert walker.screen.query_one("#confirm-name", Input).value == "p"
 
 
 async def test_a_burst_of_events_is_drawn_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def drill(spec: IsolationSpec, expectation: Expectation, live: Catalog) -> Drill
     """The control of a bundle on this database; without twins when none of its tables is there."""
     tables = [table for name in spec.control if (table := live.table(name)) is not None]
     if not tables:
-        return Drill(reason="none of the tables that the bundle names for it is there")
+        return Drill(reason="none of the bundle's tables for it is there")
     relations = {table.name: _twin(table) for table in tables}
     rows = Rows(spec, relations)
     composer = Composer(spec, expectation, live, rows)

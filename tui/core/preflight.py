@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from tui.core.aftermath import counted
 from tui.core.aspects import canonical_type
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
@@ -100,8 +101,13 @@ class _Rules:
         for what, remedy in lacking:
             yield PreflightCheck("prerequisites", "stop", what, remedy)
         if not lacking:
-            counts = f"{len(self._needed.roles)} roles, {len(self._needed.functions)} functions"
-            what = f"Everything the patch builds on is here: {counts}, {len(self._needed.tables)} tables."
+            needed = (
+                ("role", self._needed.roles),
+                ("function", self._needed.functions),
+                ("table", self._needed.tables),
+            )
+            counts = ", ".join(counted(len(there), kind) for kind, there in needed)
+            what = f"Everything the patch builds on is here: {counts}."
             yield PreflightCheck("prerequisites", "pass", what)
 
     def _lacking(self) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,10 @@ from tui.screens.actions import HELP, identified
 from tui.screens.opaque import OpaqueScreen
 from tui.store import Part, Store
 from tui.theme import Role
+from tui.widgets.band import TALL
 from tui.widgets.footer import Entry, Footer
 from tui.widgets.lines import Lines, line
+from tui.widgets.reader import Reader
 
 MIN_WIDTH, MIN_HEIGHT = 60, 20
 KEY_WORDS = {
@@ -77,6 +79,10 @@ class DeckScreen(OpaqueScreen):
     """Actions of widgets that the footer of this screen leaves out."""
     KEYS_STAY: ClassVar[bool] = False
     """Whether its keys are the same for everybody, whatever a person chose."""
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
+        (0, "-short"),
+        (TALL, "-tall"),
+    ]
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let what may have another key be found by its id."""
@@ -91,6 +97,7 @@ class DeckScreen(OpaqueScreen):
         self.footer = Footer()
         self._small: TooSmall | None = None
         self._said = 0
+        self._saying = False
 
     def changed(self, parts: frozenset[Part]) -> None:
         """Parts of the store differ from what this screen shows."""
@@ -117,19 +124,24 @@ class DeckScreen(OpaqueScreen):
     def say(self, text: str, role: Role = "text") -> None:
         """Say one line for some seconds."""
         self._said += 1
+        self._saying = True
         said = self._said
         self._hint(text, role)
 
         def over() -> None:
             if said == self._said:
-                self._said = 0
-                self.rest()
+                self.hush()
 
         self.set_timer(SAY_SECONDS, over)
 
+    def hush(self) -> None:
+        """What was said is over."""
+        self._saying = False
+        self.rest()
+
     def rest(self) -> None:
         """Show the resting hint, unless something was just said."""
-        if not self._said:
+        if not self._saying:
             self._hint(*self.resting_hint())
 
     def run_bound(self, action: str) -> None:
@@ -186,7 +198,8 @@ class DeckScreen(OpaqueScreen):
             binding = bound[action]
             yield Entry(
                 key=binding.key_display or key_word(binding.key),
-                word=binding.description,
+                # To and fro between a list and what is read of its marked row.
+                word="List" if action == "app.focus_next" and isinstance(self.focused, Reader) else binding.description,
                 action=action,
                 off=bool(self.reason_against(action)),
                 keep=action in self.KEEP,

@@ -18,8 +18,8 @@ from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
 from tui.store import ALL_PARTS, AuthFailed, Connected, Part, Reconnecting, Stopped
 from tui.theme import Role
-from tui.widgets.band import WIDE, Verdict, cause, headline, migration_lines, narrow_lines, tally
-from tui.widgets.body import TALL, Body
+from tui.widgets.band import TALL, WIDE, Verdict, cause, headline, migration_lines, narrow_lines, tally
+from tui.widgets.body import Body
 from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of
 from tui.widgets.frame import Frame
 from tui.widgets.lines import Groups
@@ -103,10 +103,6 @@ class Dashboard(TitledScreen):
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),
         (WIDE, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
-        (0, "-short"),
-        (TALL, "-tall"),
     ]
 
     def __init__(self, context: Context) -> None:
@@ -217,6 +213,8 @@ class Dashboard(TitledScreen):
         """Trying to connect is offered while there is no connection, and nothing that a replay can not do."""
         if self.context.off and action in ASKING:
             return False
+        if action == "filter":
+            return not self.filter_input.has_focus
         return action != "app.retry" or not isinstance(self.store.connection, Connected)
 
     def action_walk(self, action: Literal["apply", "rollback"]) -> None:
@@ -300,8 +298,12 @@ class Dashboard(TitledScreen):
 
     def action_problem(self, step: int) -> None:
         """Go to the next row that fails, round and round."""
-        if not self.body.table.go_failing(step):
+        if self.body.table.go_failing(step):
+            return
+        if {"checklist": self.store.look, "executions": self.store.executions}.get(self.body.active, self.store.errors):
             self.say("nothing fails here", "ok")
+        else:
+            self.say("nothing is known here yet", "warn")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The filter works while it is typed."""

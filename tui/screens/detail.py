@@ -15,7 +15,7 @@ from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
 from tui.store import Part
 from tui.theme import Role
-from tui.widgets.band import WIDE
+from tui.widgets.band import TALL, WIDE
 from tui.widgets.checklist import OUTCOME_WORDS, bare, checks_of, mark
 from tui.widgets.frame import Frame
 from tui.widgets.lines import Line, line, wrap
@@ -27,6 +27,8 @@ COLUMNS = (Column("", 1), Column("kind", 11), Column("name", 0), Column("state",
 TITLE_LIMIT = 80
 LIST_SHARE = 55
 """Percent of the screen that the list of checks takes at most."""
+ASIDE_SHARE = 25
+"""The same on a low screen while the definitions are read."""
 
 
 class DetailScreen(TitledScreen):
@@ -40,10 +42,11 @@ class DetailScreen(TitledScreen):
             "N,upper_n", "problem(-1)", "Previous problem", show=False, tooltip="Go to the check before that fails"
         ),
         Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
-        Binding("tab,shift+tab", "app.focus_next", "Definitions", show=False, tooltip="Between checks and definitions"),
+        Binding("tab,shift+tab", "app.focus_next", "Definitions", tooltip="Between checks and definitions"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     SILENT = frozenset(("choose",))
+    FOOTER_ORDER = ("app.focus_next",)
     AUTO_FOCUS = "#detail-checks"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),
@@ -103,8 +106,14 @@ class DetailScreen(TitledScreen):
         self._fit_list()
         self._show_pair(from_top=False)
 
+    def on_descendant_focus(self) -> None:
+        """What is read gets the room."""
+        super().on_descendant_focus()
+        self._fit_list()
+
     def _fit_list(self) -> None:
-        height = min(len(self._checks) + 2, self.size.height * LIST_SHARE // 100)
+        share = ASIDE_SHARE if self.reader.has_focus and self.size.height < TALL else LIST_SHARE
+        height = min(len(self._checks) + 2, self.size.height * share // 100)
         if height != self._list_height:
             self._list_height = height
             self.list_frame.styles.height = height

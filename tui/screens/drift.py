@@ -35,12 +35,11 @@ class DriftScreen(TitledScreen):
         Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
         Binding("v,r", "app.compare", "Compare again", tooltip="Compare with the record again now"),
         Binding("y", "copy", "Copy", tooltip="Copy the recorded and the live definition"),
-        Binding(
-            "tab,shift+tab", "app.focus_next", "Definitions", show=False, tooltip="Between changes and definitions"
-        ),
+        Binding("tab,shift+tab", "app.focus_next", "Definitions", tooltip="Between changes and definitions"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     SILENT = frozenset(("choose",))
+    FOOTER_ORDER = ("app.focus_next",)
     AUTO_FOCUS = "#drift-changes"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),
@@ -87,10 +86,15 @@ class DriftScreen(TitledScreen):
         """On to the definitions, which may be longer than their frame."""
         self.reader.focus()
 
+    def reason_against(self, action: str) -> str:
+        """There is nothing to copy where nothing has changed."""
+        return "no change is marked" if action == "copy" and self.table.key is None else ""
+
     def action_copy(self) -> None:
         """Copy both definitions, cleaned and without secrets."""
         change = self._changes.get(self.table.key or "")
         if change is None:
+            self.say(f"nothing to copy: {self.reason_against('copy')}", "warn")
             return
         parts = [f"-- {change.kind}: {change.object}"]
         parts += [f"-- recorded\n{change.before}"] if change.before else []
@@ -108,6 +112,7 @@ class DriftScreen(TitledScreen):
         self.table.set_rows([self._row(change) for change in self._changes.values()], empty=empty)
         self.list_frame.broken(drift_state(drift) == "drifted")
         self._show_pair(from_top=False)
+        self.refresh_footer()
 
     def _summary(self, drift: Drift | None, cells: int) -> tuple[Line, Line]:
         number = len(drift.changes) if drift else 0
@@ -116,9 +121,11 @@ class DriftScreen(TitledScreen):
             "drifted": (f"{self.glyphs.bad} DRIFTED {number}", "bad!"),
             "not_proven": (f"{self.glyphs.warn} NOT PROVEN", "warn!"),
         }
-        head = Line(clip((signs[drift_state(drift)], ("   ", "text"), (drift_said(drift), "text")), cells))
+        sign = signs[drift_state(drift)]
         if drift is None:
-            return head, Line()
+            # What that means stands below it, where the changes would be.
+            return Line((sign,)), Line()
+        head = Line(clip((sign, ("   ", "text"), (drift_said(drift), "text")), cells))
         run = drift.action if drift.action == "apply" else f"{drift.action} ({drift.mode})"
         when = drift.finished_at.replace("T", " ")[:16]
         said = f"recorded by {run} of {one_line(drift.operator, 40) or 'somebody'}, {one_line(when, 30)} UTC"

@@ -33,7 +33,7 @@ class ErrorDetail(FullText):
     """One group of errors: the marked occurrence in full above the list of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "app.focus_next", "Other part", show=False, tooltip="Between the text and the list"),
+        Binding("tab,shift+tab", "app.focus_next", "Text", tooltip="Between the list and the text"),
     ]
     CSS = """
     #occurrences { height: 2fr; min-height: 6; }

@@ -45,7 +45,7 @@ class HistoryScreen(TitledScreen):
         Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
         Binding("y", "copy", "Copy", tooltip="Copy the marked run's id, for patchdeck report"),
         Binding("r", "app.look", "Look again", show=False, tooltip="Read the recorded runs again now"),
-        Binding("tab,shift+tab", "app.focus_next", "Other part", show=False, tooltip="Between the runs and the text"),
+        Binding("tab,shift+tab", "app.focus_next", "Run", tooltip="Between the runs and the marked one"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     AUTO_FOCUS = "#history-runs"
@@ -92,6 +92,10 @@ class HistoryScreen(TitledScreen):
             return (f"the newest {LIMIT} runs; `patchdeck report RUN` finds older ones by their id", "dim")
         return ("enter opens the report of the marked run" if self._runs else "", "dim")
 
+    def reason_against(self, action: str) -> str:
+        """There is nothing to open or copy before there is a run."""
+        return "no run is marked" if action in ("choose", "copy") and self._marked is None else ""
+
     def on_line_table_moved(self) -> None:
         """The text below follows the cursor."""
         self._show_marked(from_top=True)
@@ -103,7 +107,9 @@ class HistoryScreen(TitledScreen):
     def action_copy(self) -> None:
         """Copy the marked run's id."""
         run = self._marked
-        if run is not None:
+        if run is None:
+            self.say(f"nothing to copy: {self.reason_against('copy')}", "warn")
+        else:
             self.app.copy_to_clipboard(one_line(run.run_id, 64))
             self.say(f"copied {one_line(run.run_id, 64)}: patchdeck report takes it, or how it begins")
 
@@ -125,6 +131,7 @@ class HistoryScreen(TitledScreen):
         number = len(rows)
         self.list_frame.title(f"History · {count(number)} {'run' if number == 1 else 'runs'}" if look else "History")
         self._show_marked(from_top=False)
+        self.refresh_footer()
         self.rest()
 
     def _empty(self, look: Look | None) -> str:

@@ -53,7 +53,7 @@ class ProofScreen(TitledScreen):
         Binding("f", "failing", "Failing", tooltip="Show only what fails, or everything again"),
         Binding("1", "tab('matrix')", "Isolation", show=False, tooltip="Who reaches which rows"),
         Binding("2", "tab('findings')", "Findings", show=False, tooltip="What the safety lint found"),
-        Binding("tab,shift+tab", "app.focus_next", "Text", show=False, tooltip="Between the list and the text"),
+        Binding("tab,shift+tab", "app.focus_next", "Text", tooltip="Between the list and the text"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     SILENT = frozenset(("choose",))
@@ -126,7 +126,11 @@ class ProofScreen(TitledScreen):
     def action_problem(self, step: int) -> None:
         """Go to the next thing that fails."""
         found = self.matrix.go_wrong(step) if self._tab == "matrix" else self.findings.go_failing(step)
-        if not found:
+        if found:
+            return
+        if self.store.proving.proof is None:
+            self.say("nothing is proven here yet", "warn")
+        else:
             self.say("nothing fails here", "ok")
 
     def action_failing(self) -> None:

@@ -60,11 +60,12 @@ class LocksScreen(TitledScreen):
         Binding("c", "question('cancel')", "Cancel query", tooltip="Stop what the marked session runs; it asks first"),
         Binding("x", "question('terminate')", "End session", tooltip="End the marked session; it asks first"),
         Binding("r", "again", "Look again", show=False, tooltip="Look at the locks now"),
-        Binding("tab,shift+tab", "app.focus_next", "Other part", show=False, tooltip="Between the list and the text"),
+        Binding("tab,shift+tab", "app.focus_next", "Session", tooltip="Between the list and the marked session"),
         Binding("ctrl+p", "app.palette", "Palette", show=False, tooltip="Everything that can be done now, by name"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     SILENT = frozenset(("choose",))
+    FOOTER_ORDER = ("question('cancel')", "question('terminate')", "app.focus_next")
     AUTO_FOCUS = "#locks-table"
 
     def __init__(self, context: Context) -> None:
@@ -147,7 +148,7 @@ class LocksScreen(TitledScreen):
         self.pid_input.placeholder = f"type {session.pid} to {VERBS[how]} that process"
         self.add_class("-asking")
         self.pid_input.focus()
-        self.rest()
+        self.hush()
 
     def action_dismiss_question(self) -> None:
         """Nothing is sent."""

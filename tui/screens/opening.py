@@ -12,8 +12,10 @@ from textual.binding import Binding, BindingType
 from tui.screens.opaque import OpaqueScreen
 from tui.widgets.lines import Line, Lines, line
 
-WIDE, TALL = 100, 28
-"""Columns and lines from which the dashboard draws frames; below it is its title for the while."""
+WIDE, TALL = 110, 28
+"""Columns and lines from which the dashboard draws frames (tui/widgets/band.py, which would be a tenth of a second to
+load); below it is its title for the while.
+"""
 BAND = 4
 LEFT = 53
 """Percent of the columns that the checklist takes."""

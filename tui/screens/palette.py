@@ -101,6 +101,7 @@ class Palette(ModalScreen[str | None]):
                 for command in ranked
             ],
             empty=self._empty,
+            unmatched=self._empty,
         )
 
     def action_move(self, step: int) -> None:

@@ -84,6 +84,7 @@ class WalkthroughScreen(DeckScreen):
         "next",
         "previous",
         "screen.previous",
+        "screen.read(1)",
         "mode",
         "online",
         "skip",
@@ -253,13 +254,17 @@ class WalkthroughScreen(DeckScreen):
             return self._at > 0 and self.walk.live is None
         if action == "locks":
             return self.walk.live is not None
-        return True
+        return action != "read" or self._reader.longer
 
     @property
     def _typing(self) -> bool:
         return self._box.input.has_focus
 
     # What keys do
+
+    def action_read(self, pages: int) -> None:
+        """Scroll the text while the line below it has the keys."""
+        self._reader.action_scroll_page(pages)
 
     async def action_locks(self) -> None:
         """Show who is in the way; the run goes on beneath."""

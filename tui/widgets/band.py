@@ -14,7 +14,8 @@ from tui.store import AuthFailed, Connected, Connecting, Connection, Reconnectin
 from tui.theme import Role
 from tui.widgets.lines import Groups, Line, Lines, Span, Spans, clip, justify, keep_whole, line, width_of
 
-WIDE = 110
+WIDE, TALL = 110, 28
+"""Columns from which things stand beside each other, lines from which all of them have frames."""
 HOST_MIN = 12
 KINDS = (
     ("table", "tables"),

@@ -13,7 +13,7 @@ from tui.core.check import Check
 from tui.core.checklist import TableSummary
 from tui.core.panels import ErrorsPanel, ExecutionsPanel
 from tui.core.text import Glyphs, count
-from tui.widgets.band import WIDE
+from tui.widgets.band import TALL, WIDE
 from tui.widgets.checklist import SORT_WORDS, SORTS, Checklist, Checks, Sort, checks_of
 from tui.widgets.errors import Errors
 from tui.widgets.executions import Executions
@@ -22,7 +22,6 @@ from tui.widgets.table import LineTable
 from tui.widgets.tabs import Tab, Tabs
 
 PANELS = ("checklist", "executions", "errors")
-TALL = 28
 ROOMY = 140
 """Columns from which the checklist can spell its headings out."""
 AROUND = 7

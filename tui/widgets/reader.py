@@ -41,6 +41,11 @@ class Reader(Lines, can_focus=True):
             self._top = 0
         self._write()
 
+    @property
+    def longer(self) -> bool:
+        """Whether the text is longer than there is room for."""
+        return len(self._lines) > self.content_size.height
+
     def action_scroll_by(self, lines: int) -> None:
         """Scroll by lines."""
         self._scroll(self._top + lines)

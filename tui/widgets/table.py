@@ -14,7 +14,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.core.text import Glyphs, fit, fit_right
+from tui.core.text import Glyphs, count, fit, fit_right
 from tui.theme import Ground
 from tui.widgets.lines import Line, Lines, Span, line
 
@@ -94,7 +94,7 @@ class LineTable(Lines, can_focus=True):
         """The row that narrowing took the cursor from, until the operator moves it."""
         self._index = 0
         self._top = 0
-        self._empty = ""
+        self._empty = self._unmatched = ""
         self._stale = False
 
     @property
@@ -116,9 +116,11 @@ class LineTable(Lines, can_focus=True):
         """Other columns; the rows that follow must fit them."""
         self._columns = tuple(columns)
 
-    def set_rows(self, rows: Sequence[Row], *, empty: str = "", stale: bool = False) -> None:
-        """Show these rows; `empty` is what an empty table says, `stale` greys everything."""
-        self._rows, self._empty, self._stale = tuple(rows), empty, stale
+    def set_rows(self, rows: Sequence[Row], *, empty: str = "", unmatched: str = "", stale: bool = False) -> None:
+        """Show these rows; `empty` is what a table without any says, `unmatched` one whose rows are all filtered out,
+        `stale` greys everything.
+        """
+        self._rows, self._empty, self._unmatched, self._stale = tuple(rows), empty, unmatched, stale
         self._arrange()
 
     def narrow(self, words: str | None = None, *, failing_only: bool | None = None) -> None:
@@ -267,9 +269,16 @@ class LineTable(Lines, can_focus=True):
         for at, row in enumerate(self._listed[self._top : self._top + page]):
             mark = self._scroll_mark(at, page) if overflow else ""
             lines.append(self._line(row.cells, widths, self._ground(self._top + at), mark))
-        if not self._listed and self._empty:
-            lines += [line((fit(text, cells), "dim")) for text in textwrap.wrap(self._empty, cells)[:page]]
+        if not self._listed:
+            lines += [line((fit(text, cells), "dim")) for text in textwrap.wrap(self._why_none(), cells)[:page]]
         return lines
+
+    def _why_none(self) -> str:
+        """That nothing passes the filter is not that there is nothing."""
+        if not self._rows:
+            return self._empty
+        hidden = f"{count(len(self._rows))} {'row is' if len(self._rows) == 1 else 'rows are'} hidden"
+        return self._unmatched or f"nothing here is {self.narrowed}: {hidden}"
 
     def _ground(self, index: int) -> Ground:
         # A table that can not have the keys is moved in by whoever has them: its cursor is where they act.

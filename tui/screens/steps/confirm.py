@@ -33,6 +33,7 @@ class ConfirmStep(Step):
             "waits for the database's name to be typed",
             "send anything, whatever else is typed",
             "up back, esc leaves: nothing was changed",
+            self.walk.rehearsed_in,
         )
 
     def standing(self) -> Standing:
@@ -92,6 +93,8 @@ class NameInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.confirm", "Run it", tooltip="Run it, when the name is right"),
         Binding("up", "screen.previous", "Back", tooltip="Back to the step before"),
+        Binding("pagedown", "screen.read(1)", "Read on", tooltip="The rest of the text above, a page further"),
+        Binding("pageup", "screen.read(-1)", "Read back", show=False, tooltip="The text above, a page back"),
     ]
 
 

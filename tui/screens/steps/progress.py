@@ -121,9 +121,9 @@ def _blocker(node: Node[Blocker], held: Sequence[Blocker], cells: int) -> list[L
     return lines + paragraph(one_line(blocker.query, 300) or "no query", cells, "dim", indent=indent + 4)
 
 
-def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
+def notice_lines(plan: Plan, state: RunState, cells: int, *, whole: bool = False) -> list[Line]:
     """What is more than a NOTICE, the newest first to go; of the others, which every second run has by the dozen, how
-    many there were and the newest.
+    many there were and the newest: in one line while they come, `whole` when it has ended.
     """
     lines = [Line()] if state.warned or state.noticed else []
     if state.warned > NOTICES:
@@ -134,7 +134,7 @@ def notice_lines(plan: Plan, state: RunState, cells: int) -> list[Line]:
     if state.newest is not None:
         index, notice = state.newest
         said = f"{counted(state.noticed, 'notice')}, the newest: line {plan.statements[index].line}  {notice.message}"
-        lines.append(line((one_line(said, cells), "dim")))
+        lines += paragraph(one_line(said, 500 if whole else cells), cells, "dim")
     return lines
 
 
@@ -159,7 +159,7 @@ def end_lines(plan: Plan, state: RunState, end: Finished, cells: int, glyphs: Gl
     if state.failure is not None:
         lines += [Line(), *failure_lines(plan, state.failure, cells)]
     lines += failed_checks(tuple(check for check in state.checks if not check.ok), cells, glyphs)
-    return lines + notice_lines(plan, state, cells)
+    return lines + notice_lines(plan, state, cells, whole=True)
 
 
 def _locks(end: Finished, cells: int) -> list[Line]:

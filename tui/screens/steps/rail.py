@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from tui.core.text import fit, one_line
 from tui.screens.steps.step import Promise, Standing, Step, behind
 from tui.screens.steps.walk import Walk
@@ -21,8 +23,16 @@ def band_text(walk: Walk, cells: int) -> str:
     kind = place.environment.upper()
     verb = "Apply" if walk.action == "apply" else "Roll back"
     right = f"{verb} {one_line(walk.plan.bundle.name, 40)} "
-    where = one_line(f"{place.name}: database {place.database} on {place.host}:{place.port}", 300)
-    return f"{fit(f' {kind}  {where}', max(1, cells - len(right) - 1))} {right}"
+    room = max(1, cells - len(right) - 1)
+    # The database's name is what will have to be typed: where there is little room it comes first.
+    called = f"{place.name}: " if place.name != place.host else ""
+    said = (
+        f"{called}database {place.database} on {place.host}:{place.port}",
+        f"database {place.database} on {place.name}",
+        f"{place.database} on {place.name}",
+    )
+    lines = [f" {kind}  {one_line(where, 300)}" for where in said]
+    return f"{fit(next((one for one in lines if cell_len(one) <= room), lines[-1]), room)} {right}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,11 @@ def draw_steps(steps: Sequence[Step], at: int, furthest: int) -> DrawnSteps:
 
 
 def promise_lines(promise: Promise, cells: int) -> list[Line]:
-    """What the step does, what it does not do, and the way back."""
-    said = (("does", promise.does), ("does not", promise.does_not), ("way back", promise.back))
-    return [one for word, text in said for one in behind(((fit(word, PROMISE), "dim"),), text, cells, "dim")]
+    """What the step does, what it does not do, how long it took in the rehearsal, and the way back."""
+    said = (
+        ("does", promise.does),
+        ("does not", promise.does_not),
+        ("rehearsed", promise.rehearsed),
+        ("way back", promise.back),
+    )
+    return [one for word, text in said if text for one in behind(((fit(word, PROMISE), "dim"),), text, cells, "dim")]

@@ -26,6 +26,7 @@ class RehearsalStep(Step):
             "runs every statement, checks, rolls back",
             "keep anything, make others queue for a lock",
             "c cancels; p back, esc leaves: nothing is kept",
+            self.walk.rehearsed_in,
         )
 
     def standing(self) -> Standing:

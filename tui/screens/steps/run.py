@@ -33,7 +33,12 @@ class RunStep(Step):
             back = "none is needed" if run.outcome is not Outcome.UNKNOWN else "patchdeck status says what is so"
         else:
             back = "c cancels: everything is rolled back"
-        return Promise("runs all in one transaction, checks, commits", "commit unless every check passes", back)
+        return Promise(
+            "runs all in one transaction, checks, commits",
+            "commit unless every check passes",
+            back,
+            self.walk.rehearsed_in,
+        )
 
     def standing(self) -> Standing:
         """How far, or how it ended."""

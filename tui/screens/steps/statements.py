@@ -12,10 +12,10 @@ from tui.core.run import Plan
 from tui.core.statements import title
 from tui.core.text import Glyphs, one_line, redact, visible
 from tui.screens.base import DeckScreen
-from tui.screens.steps.step import cleaned
+from tui.screens.steps.step import cleaned, hanging
 from tui.store import Store
 from tui.widgets.frame import Frame
-from tui.widgets.lines import Line, line
+from tui.widgets.lines import Line
 from tui.widgets.reader import Reader
 from tui.widgets.table import Column, LineTable, Row
 
@@ -28,7 +28,7 @@ class StatementsScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,s", "app.back", "Back", tooltip="Back to the walkthrough"),
         Binding("y", "copy", "Copy", tooltip="Copy the marked statement"),
-        Binding("tab,shift+tab", "app.focus_next", "Text", show=False, tooltip="Between the list and the text"),
+        Binding("tab,shift+tab", "app.focus_next", "Text", tooltip="Between the list and the text"),
     ]
     KEYS_STAY = True
     AUTO_FOCUS = "#statements-table"
@@ -78,10 +78,11 @@ class StatementsScreen(DeckScreen):
         digits = len(str(statement.line + statement.text.count("\n")))
 
         def write(cells: int) -> list[Line]:
-            # Not wrapped: a line here is a line of the file, with its number; nor masked beyond a line's end.
+            # A number is a line of the file; what is longer goes on below itself. Nor masked beyond a line's end.
             return [
-                line((f"{statement.line + at:>{digits}}  ", "dim"), (redact(text), "text"))
+                part
                 for at, text in enumerate(visible(statement.text, limit=TEXT_LIMIT, newlines=True).split("\n"))
+                for part in hanging((f"{statement.line + at:>{digits}}  ", "dim"), redact(text), cells)
             ]
 
         self._reader.read(write)

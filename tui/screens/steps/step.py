@@ -28,11 +28,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a step does, what it does not do, and the way back from it."""
+    """What a step does, what it does not do, the way back from it, and how long it took in the rehearsal, where it has
+    a part of that.
+    """
 
     does: str
     does_not: str
     back: str
+    rehearsed: str = ""
 
 
 NOTHING_YET = "p back, esc leaves: nothing was changed"
@@ -55,7 +58,7 @@ class Step(ABC):
 
     @abstractmethod
     def promise(self) -> Promise:
-        """What it does, what it does not do, and the way back."""
+        """What it does, what it does not do, the way back, and what is known of its time."""
 
     @abstractmethod
     def standing(self) -> Standing:

@@ -80,8 +80,9 @@ class TargetStep(Step):
         lines = [heading("Which way back; m changes it")]
         for mode in MODES:
             chosen = mode == plan.mode
+            # Not the mark of what is well: the mode that closes the door on every user is chosen first.
             mark: Span = (
-                f"{self.glyphs.ok if chosen else self.glyphs.todo} {fit(mode, 16)}",
+                f"{self.glyphs.now if chosen else self.glyphs.todo} {fit(mode, 16)}",
                 "live" if chosen else "dim",
             )
             lines += hanging(mark, MODE_WORDS[mode], cells, "text" if chosen else "dim")

@@ -23,6 +23,7 @@ from tui.core.restore import restore_checks
 from tui.core.restore_words import meaning
 from tui.core.run import Action, Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance
 from tui.core.surface import Change, diff
+from tui.core.text import duration
 
 T = TypeVar("T")
 
@@ -244,6 +245,14 @@ class Walk:
         return "skipped" if self.skipped else ""
 
     @property
+    def rehearsed_in(self) -> str:
+        """How long the rehearsal took and held its locks: what the real run will need; "" while that is not known."""
+        end = self.rehearsal.end if self.rehearsal is not None else None
+        if self.rehearsed == "worked" and end is not None:
+            return f"{duration(end.seconds)}, locks held {duration(end.lock_seconds)} of it"
+        return "not: how long it takes here is not known" if self.skipped else ""
+
+    @property
     def live(self) -> Run | None:
         """The run or rehearsal that is going on."""
         return next((run for run in (self.rehearsal, self.run) if run is not None and run.live), None)
@@ -311,6 +320,7 @@ class Walk:
             before=self._before,
             after=found.look if found else None,
             verified=(*(found.checks if found else ()), *(proof.checks if proof else ())),
+            proof=proof,
             counts=self.preview.answer.counts if self.preview.answer else (),
             rehearsal=self.rehearsed,
         )
