@@ -104,3 +104,33 @@ async def test_readers_and_writers_go_on_while_it_is_applied(make_database: Make
     look = await session.look()
     await session.close()
     assert look.verdict.healthy
+
+
+DEFERRED = """
+create function public.noted() returns trigger language plpgsql as $$
+begin
+  insert into public.notes (seen) values (new.id);
+  return null;
+end $$;
+create table public.notes (seen uuid);
+create constraint trigger later after update on public.workflow_executions
+  deferrable initially deferred for each row execute function public.noted();
+create constraint trigger later after update on public.telemetry_events
+  deferrable initially deferred for each row execute function public.noted()
+"""
+
+
+@direct
+def test_triggers_that_wait_for_the_commit_do_not_wait_here(make_database: MakeDatabase) -> None:
+    """A table with a trigger event pending can neither be altered nor get an index (55006)."""
+    dsn = make_database("legacy").dsn
+    with psycopg.connect(dsn) as owner:
+        owner.execute(DEFERRED.encode())
+    run_script(dsn, PATCH)
+    ((seen,),) = ask(dsn, "select count(*) from public.notes")
+    ((rows,),) = ask(
+        dsn,
+        "select (select count(*) from public.workflow_executions where tenant_id is not null)"
+        " + (select count(*) from public.telemetry_events where tenant_id is not null)",
+    )
+    assert seen == rows > 0
