@@ -28,6 +28,6 @@ class Earlier:
             case "rolled_back":
                 return f"Cut off and rolled back: {run}. Nothing of it is in force."
         return (
-            f"Cut off, and its end is not known yet: {run}. Transaction {self.xid} is either committed or rolled back as"
-            " a whole; look again before you run anything."
+            f"Cut off, and its end is not known yet: {run}. Transaction {self.xid} is either committed or rolled back"
+            " as a whole; look again before you run anything."
         )

@@ -30,8 +30,8 @@ LOOK_LIMITS = {
     "timezone": "UTC",
 }
 """Limits of every look, SET LOCAL: looking must never be in anybody's way. The empty search_path makes every deparsed
-name qualified, compiling a query takes longer than any of these, and the rest keeps times readable whatever the role's or
-database's own settings are."""
+name qualified, compiling a query (jit) takes longer than any of these, and the rest keeps times readable whatever the
+role's or database's own settings are."""
 
 FUNCTION = "patchdeck_catalog"
 
