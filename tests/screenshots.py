@@ -1,7 +1,7 @@
 """`make screenshots`: the pictures of the README, taken from the running product on the demo database.
 
 One walk in the product's order: before the migration, planned, rehearsed, applying while somebody is in the way,
-applied, damaged by hand, and that in a small terminal.
+applied, damaged by hand, and that in a small terminal. And the walk through applying once more as a picture that moves.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import psycopg
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from tests.film import Frame, film
 from tests.support import BUNDLE, DEMO, ROOT
 from tests.ui.support import screen_text, until
 from tui.app import PatchdeckApp, Settings
@@ -45,6 +46,8 @@ def main() -> None:
         PICTURES.mkdir(exist_ok=True)
         with demo_database(BUNDLE, "legacy", progress=print) as demo:
             asyncio.run(_take_all(demo))
+        with demo_database(BUNDLE, "legacy", progress=print) as demo:
+            asyncio.run(_film(demo))
 
 
 async def _take_all(demo: Demo) -> None:
@@ -95,6 +98,52 @@ async def _walk_through_apply(pilot: Pilot[None], demo: Demo) -> None:
     await pilot.press("n")
     await _shown(pilot, "What is left to do")
     await pilot.press("escape")
+
+
+async def _film(demo: Demo) -> None:
+    """Every step of applying at 80x24, the key that led to it below."""
+    frames: list[Frame] = []
+
+    async with _opened(demo, NARROW) as pilot:
+
+        async def see(shown: str, seconds: float, key: str = "", said: str = "") -> None:
+            await _shown(pilot, shown)
+            strips = pilot.app.screen._compositor.render_strips()
+            frames.append(Frame(tuple(tuple(strip) for strip in strips), seconds, key, said))
+
+        await _shown(pilot, "NOT APPLIED")
+        await _settled(pilot)
+        await see("NOT APPLIED", 3.0, "", "a database before the migration")
+        await pilot.press("a")
+        await see("server     PostgreSQL", 3.0, "a", "apply: a walk of eight steps, first which database this is")
+        await pilot.press("enter")
+        await see("server version", 3.0, "enter", "is anything in the way?")
+        await pilot.press("enter")
+        await see("What is dropped", 3.5, "enter", "what will be made, changed and dropped")
+        await pilot.press("enter")
+        await see("enter rehearses", 2.5, "enter", "nothing has run so far")
+        await pilot.press("enter")
+        await see("PATCH.sql:", 1.0, "enter", "the rehearsal: all of it, for real")
+        await see("IT WILL WORK", 4.0, "", "and rolled back: this is how long it takes")
+        await pilot.press("enter")
+        await see("Type the database's name", 2.0, "enter", "the name is asked for")
+        await pilot.press(*"postgres")
+        await see("that is its name", 2.0, "postgres", "typed: only now enter does something")
+        with psycopg.connect(demo.direct_dsn, application_name="nightly report") as report:
+            report.execute("lock table public.tenants in access share mode")
+            await pilot.press("enter")
+            await see("nightly report", 3.0, "enter", "somebody is in the way: everything is let go, and tried again")
+        await see("PATCH.sql:", 1.0, "", "the lock is free: all in one transaction")
+        await see("COMMITTED", 3.0, "", "every check passed before COMMIT")
+        await pilot.press("enter")
+        await _shown(pilot, "negative control")
+        await see("behaviour passed", 3.5, "enter", "looked at again, and tried as every kind of user")
+        await pilot.press("enter")
+        await see("What is left to do", 3.0, "enter", "a report, for the team and for the pipeline")
+        await pilot.press("enter")
+        await see("✓ APPLIED", 4.0, "enter", "in force; b walks the way back")
+    (PICTURES / "walkthrough.svg").write_text(film(frames, "Walking through applying the migration"), encoding="utf-8")
+    print("screenshots/walkthrough.svg")
 
 
 @asynccontextmanager
