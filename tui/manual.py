@@ -65,6 +65,7 @@ PAGES: Mapping[str, Page] = {
             Exit.HEALTHY: "applied, and all is well",
             Exit.FAILED: "not applied, partial, drifted or rolled back",
             **LOOKS,
+            Exit.UNKNOWN: "a run from this machine was cut off, and the server can not say yet what became of it",
         },
     ),
     "verify": Page(
@@ -124,7 +125,11 @@ PAGES: Mapping[str, Page] = {
                 "With supabase db push in mind.",
             ),
         ),
-        {Exit.HEALTHY: "committed, or already in force: then nothing was run", **RUNS},
+        {
+            Exit.HEALTHY: "committed, or already in force: then nothing was run",
+            Exit.FAILED: "committed, and the proof of it found a leak: who reaches what is in the report and in verify",
+            **RUNS,
+        },
     ),
     "rollback": Page(
         (

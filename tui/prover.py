@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tui.core.check import Layer
 from tui.core.deck import Deck, Problem
+from tui.core.proof import BEYOND_STRUCTURE
 from tui.store import Notice, Store
-
-BEYOND_STRUCTURE: tuple[Layer, ...] = ("safety", "behaviour")
 
 
 class Prover:

@@ -92,5 +92,7 @@ def test_a_bundle_that_can_not_be_used_ends_the_dashboard_with_its_reason(tmp_pa
     with PtySession([*PATCHDECK, "--bundle", str(bundle)], environment=environment(NOWHERE)) as running:
         code, _ = running.wait_exit(60)
         assert code == 2
-        assert f"the bundle can not be used: {file}" in running.screen().replace("\n", "")
+        said = running.screen().replace("\n", "")
+        assert "the bundle can not be used: " in said
+        assert f"{file}:" in said
         assert running.modes_left_on() == []

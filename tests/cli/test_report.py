@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.cli.support import patchdeck
-from tests.support import MakeDatabase
+from tests.cli.support import PATCHDECK, Ran, environment, patchdeck
+from tests.support import BUNDLE, ROOT, MakeDatabase
+from tui.cli import LAYERS
 
-CHANGED = re.compile(r"^## What changed\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
+CHANGED = re.compile(r"^## What changed, object by object\n.*", re.MULTILINE | re.DOTALL)
 
 
 def _written() -> list[Path]:
@@ -34,6 +38,16 @@ def test_it_is_written_after_a_run_and_made_again_from_the_ledger(make_database:
     assert {path.stat().st_mode & 0o777 for path in files.values()} == {0o600}
     there = json.loads(files["json"].read_text(encoding="utf-8"))
     assert (there["outcome"], there["checks"]["afterwards"]["failing"]) == ("committed", [])
+    assert {layer: found["state"] for layer, found in there["layers"].items()} == dict.fromkeys(LAYERS, "passed")
+    assert applied.json["layers"] == there["layers"]
+    # What was filled in is told by the statements that did it, and what is left by counting again.
+    filled = {row["object"]: row["rows"] for row in there["rows_written"]}
+    left = {row["label"]: row["rows"] for row in there["counts_afterwards"]}
+    assert filled["public.workflow_executions"] > 0
+    assert left["workflow_executions: have a tenant"] >= filled["public.workflow_executions"]
+    assert left["workflow_executions: get their tenant"] == 0
+    became = {one["name"]: one["became"] for one in there["tables"]}
+    assert (became["public.agents"], became["public.tenants"]) == ("created", "altered")
 
     again = patchdeck("report", "--format", "json", dsn=dsn)
     assert again.code == 0
@@ -93,3 +107,42 @@ def test_a_report_that_can_not_be_written_changes_no_outcome(make_database: Make
     ran = patchdeck("apply", "--confirm", database.name, "--json", dsn=database.dsn)
     assert (ran.code, ran.json["outcome"], ran.json["report"]) == (0, "committed", None)
     assert "the report could not be written" in ran.err
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["pooled"])
+def test_a_leak_in_what_was_committed_is_exit_1_and_told(make_database: MakeDatabase, tmp_path: Path) -> None:
+    """A stranger who signs in with the service role's key reaches everything; no catalog could say so."""
+    database, folder = make_database("legacy"), tmp_path / "bundle"
+    shutil.copytree(BUNDLE, folder, ignore=shutil.ignore_patterns("demo"))
+    file = folder / "isolation.toml"
+    text = file.read_text(encoding="utf-8")
+    spoiled = text.replace('name = "outsider"\nrole = "authenticated"', 'name = "outsider"\nrole = "service_role"')
+    assert spoiled != text
+    file.write_text(spoiled, encoding="utf-8")
+    ran = patchdeck("apply", "--bundle", str(folder), "--confirm", database.name, dsn=database.dsn)
+    assert ran.code == 1, ran
+    assert "COMMITTED" in ran.out
+    assert "behaviour: FAILED" in ran.out
+    (told,) = (path.read_text(encoding="utf-8") for path in _written() if path.suffix == ".md")
+    assert "| behaviour | **FAILED** |" in told
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
+def test_who_leaves_while_it_is_proven_has_a_report_all_the_same(make_database: MakeDatabase) -> None:
+    database = make_database("legacy")
+    command = [*PATCHDECK, "apply", "--confirm", database.name, "--json"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(database.dsn), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        assert any("proving what was committed" in line for line in running.stderr)
+        running.send_signal(signal.SIGTERM)
+        out, _ = running.communicate(timeout=60)
+    ran = Ran(running.returncode, out, "")
+    assert (ran.code, ran.json["outcome"]) == (0, "committed")
+    assert {layer: found["state"] for layer, found in ran.json["layers"].items()} == {
+        "structure": "passed", "safety": "not_proven", "behaviour": "not_proven",
+    }  # fmt: skip
+    assert len(_written()) == 2

@@ -6,27 +6,39 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as evolved
 
 from tui.core.aftermath import aftermath
 from tui.core.bundle import Bundle, Manifest, Script
-from tui.core.catalog import Catalog, Policy, Table
+from tui.core.catalog import (
+    Catalog,
+    Column,
+    Function,
+    Grant,
+    Index,
+    Policy,
+    Publication,
+    PublishedTable,
+    Table,
+)  # fmt: skip
 from tui.core.check import Check
 from tui.core.deck import Destination
-from tui.core.expectation import Expectation
+from tui.core.expectation import Expectation, ExpectedFunction, ExpectedTable
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
+from tui.core.proof import Proof
 from tui.core.report import Report
 from tui.core.report_json import as_json, document
 from tui.core.report_ledger import LedgerRow, from_ledger
 from tui.core.report_markdown import markdown
 from tui.core.run import Failure, Finished, Outcome, Plan, RunState
 from tui.core.statements import split
-from tui.core.surface import Change
+from tui.core.surface import Change, diff
 from tui.core.verdict import Verdict
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -107,13 +119,15 @@ def test_a_committed_run_says_all_that_is_asked_of_a_report() -> None:
         "| ended | 2026-11-20 12:01:00 UTC |",
         "| run | `run-7` |",
         "| statements | 2 of 2 |",
-        "| locks held | 600 ms on 1 existing table: `public.b` |",
+        "| locks held | 600 ms |",
+        "| locked | 1 existing table: `public.b` |",
         "### created: 3\n\n- `public.a`\n  - table\n  - 1 column: `id`\n  - 1 policy: `a_read`",
         "### altered: 1\n\n- `grant on public.b`\n  - was `select`\n  - is `select, insert`",
         "### dropped: 1\n\n- `policy old on public.b`\n  - was `FOR ALL USING (true)`",
-        "Unchanged: 1 objects.",
+        "- created: 1 table, 1 column, 1 policy\n- altered: 1 grant\n- dropped: 1 policy\n- unchanged: 1 objects",
         "1 of 1 checks hold on the result, before COMMIT.",
-        "1 of 2 checks hold afterwards.",
+        "| structure | **FAILED** | 1 of 2 checks hold |",
+        "| safety | **NOT PROVEN** | not tried on what was committed; `patchdeck verify` does it |",
         "| policy r on public.b | missing | `FOR SELECT` |  | members see no rows |",
         "| Rows that get a team | public.b | 12 | the others wait |",
         "- Do this.\n- Regenerate the client's types.",
@@ -165,12 +179,18 @@ def test_what_the_ledger_did_not_keep_is_said_and_no_zero(mode: str, restores: b
     record = replace(RECORD, action="rollback" if mode else "apply", mode=mode)
     made = from_ledger(bundle(), PLACE, LedgerRow(record, "77", "cd" * 32, Catalog(), Catalog()))
     found = document(made)
-    gone = {"checks", "verdict", "locks", "readers_blocked_seconds", "round_trips", "attempts", "counts", "rehearsal"}
+    gone = {
+        "checks", "layers", "verdict", "locks", "readers_blocked_seconds", "round_trips", "attempts", "rows_written",
+        "counts", "counts_afterwards", "rehearsal",
+    }  # fmt: skip
     assert set(found["not_recorded"]) == (gone | {"not_restored", "kept_back"} if restores else gone)
     assert {found[key] for key in found["not_recorded"]} == {None}
     assert (found["seconds"], found["lock_hold_seconds"], found["statements"]["done"]) == (1.9, 0.6, 2)
     text = markdown(made)
-    assert "**Not recorded in the database:** the checks, the verdict, which tables were locked, " in text
+    assert "**Not recorded in the database:** the checks, what the three layers came to, the verdict, which " in text
+    assert ("Every check of the structure held before COMMIT" in text) is not mode
+    # Where it is read is not where the run came in.
+    assert "| read as | `postgres` |" in text
     assert "on `bastion`" in text
     assert ("kept back on purpose" in text) is restores
     assert not re.search(r"\b0 (of|round|checks)", text)
@@ -186,6 +206,89 @@ def test_a_rehearsal_says_what_would_be() -> None:
     assert "# Rehearsed: rehearse apply teams 2026" in text
     assert "### Would be created: 3" in text
     assert rehearsed.record is None
+
+
+def test_the_tables_are_told_as_they_stand() -> None:
+    def promised(name: str, origin: Literal["created", "existing"]) -> ExpectedTable:
+        return ExpectedTable(name=name, origin=origin, why="", columns=())
+
+    rights = [Grant("authenticated", right) for right in ("SELECT", "INSERT")]
+    rights += [Grant("authenticated", "UPDATE", column=column) for column in ("title", "note")]
+    rights += [Grant("service_role", right) for right in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")]
+    rights += [Grant("service_role", right) for right in ("REFERENCES", "TRIGGER", "MAINTAIN")]
+    columns = tuple(Column(name, "text", not_null=False) for name in ("id", "title", "note"))
+    new = evolved(
+        table("a", "read", "change"), columns=columns, grants=tuple(rights), indexes=(Index("a_idx", "btree (id)"),)
+    )
+    narrow = Policy("wall", "all", False, ("authenticated",), "true")
+    old = evolved(table("b", "read"), columns=columns, policies=(narrow, *table("b", "read").policies))
+    catalog = Catalog(
+        tables=(new, old, table("c", rls=False), table("of_others")),
+        functions=(Function("public.f()", "postgres", "void", "sql", "stable", True, "", execute=("anon",)),),
+        publications=(Publication("supabase_realtime", False, (PublishedTable("public.b"),)),),
+    )
+    before = Catalog(tables=(evolved(old, columns=columns[:2], policies=()), table("c", rls=False)))
+    promise = Expectation(
+        tables=(promised("public.a", "created"), promised("public.b", "existing"), promised("public.c", "existing")),
+        functions=(ExpectedFunction(name="public.f()", returns="void", language="sql", body=""),),
+    )
+    held = tuple(Check("structure", "column", "public.a", column.name, "ok") for column in columns)
+    made = report(
+        plan=Plan(replace(bundle(), expectation=promise)),
+        run=replace(report().run, changes=diff(before, catalog), rows=7, written=((1, 7),)),
+        after=look(catalog, RECORD),
+        verified=held,
+        counts_after=(Count("Rows", "without a team", 3, "assign them"),),
+    )
+    text = markdown(made)
+    for line in (
+        "- rows written: 7",
+        "| `public.a` | created | 3 | 1 | on | 2: SELECT ×2 | 0 | – | 3 of 3 hold |",
+        "| `public.b` | altered | 3, added: `note` | 0 | on | 2: SELECT, ALL (restrictive) | 0 | `supabase_realtime` |",
+        "| `public.c` | already there | 0 | 0 | **off** | – | 0 | – | – |",
+        "| `public.a` | – | – | SELECT, INSERT, UPDATE of 2 columns | everything |",
+        "| `public.f()` | created | its owner | anon |",
+        "- 7 written by `create table public.b`, `PATCH.sql:2`",
+        "### Counted afterwards\n",
+        "| Rows | without a team | 3 | assign them |",
+        "  - 2 columns that authenticated may UPDATE: `title`, `note`",
+    ):
+        assert line in text
+    assert "  - 2 grants: `authenticated`, `service_role`" in text
+    assert "2 column grants" in text
+    assert "of_others" not in text.partition("## What changed")[0]
+    found = {one["name"]: one for one in document(made)["tables"]}
+    assert found["public.b"]["policies"] == {"SELECT": 1, "ALL (restrictive)": 1}
+    assert found["public.a"]["grants"]["authenticated"] == "SELECT, INSERT, UPDATE of 2 columns"
+    # What was rolled back, or can not be known, leaves nothing that could be said to stand.
+    assert "Tables and views after it" not in markdown(replace(made, end=report(Outcome.UNKNOWN).end))
+
+
+def test_what_was_proven_afterwards_is_told_layer_by_layer() -> None:
+    leak = Check("behaviour", "select", "public.a", "outsider", "leak", "no rows", "1 row", "a stranger reads it")
+    good = Check("safety", "rule", "", "R001", "ok")
+    proof = Proof((), None, (good, leak), LATER)
+    made = report(verified=(*CHECKS[:1], *proof.checks), proof=proof)
+    text = markdown(made)
+    assert "| structure | proven | 1 of 1 checks hold |" in text
+    assert "| safety | proven | 1 of 1 checks hold: 0 errors, 0 warnings, 0 muted, 0 to know of |" in text
+    assert "| behaviour | **FAILED** | 0 of 1 checks hold |" in text
+    assert "a stranger reads it" in text
+    assert document(made)["layers"]["behaviour"] == {"state": "failed", "total": 1, "passed": 0}
+    # Nobody could look again: what was found before COMMIT is what was committed, and no more is claimed.
+    unseen = report(after=None, verified=())
+    assert {layer: state for layer, (state, _) in unseen.layers.items()} == {
+        "structure": "passed", "safety": "not_proven", "behaviour": "not_proven",
+    }  # fmt: skip
+    assert report(Outcome.ROLLED_BACK).layers == {}
+
+
+def test_a_supabase_address_is_understood() -> None:
+    place = replace(PLACE, host="aws-1-us-east-1.pooler.supabase.com", port=6543, user=f"postgres.{'a' * 20}")
+    said = f"Supabase shared pooler, transaction mode, region us-east-1, project {'a' * 20}"
+    assert f"`aws-1-us-east-1.pooler.supabase.com:6543`, {said} |" in markdown(report(destination=place))
+    assert document(report(destination=place))["target"]["address"] == said
+    assert document(report())["target"]["address"] is None
 
 
 UGLY = "a`b|c*d_[e](http://x)<script>\x1b[31m\n# not a heading\n| not | a row |\u202e"

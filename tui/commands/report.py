@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,14 +14,16 @@ from typing import TYPE_CHECKING, Literal
 from tui.commands import shapes
 from tui.commands.session import ask, open_session
 from tui.core.deck import Problem
+from tui.core.proof import BEYOND_STRUCTURE
 from tui.core.report import Report
 from tui.core.report_json import as_json
 from tui.core.report_ledger import from_ledger
 from tui.core.report_markdown import markdown
 from tui.core.run import Finished, Outcome, Plan, RunState
+from tui.core.text import count
 from tui.exits import Exit, Stop
 from tui.options import Options
-from tui.output import CAREFUL, Output, plain
+from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 from tui.report_files import write_private, write_report
 
 if TYPE_CHECKING:
@@ -57,20 +63,64 @@ def report(options: Options, *, run: str, form: Form, output: Path | None) -> in
     return Exit.HEALTHY
 
 
-async def report_of(session: Session, plan: Plan, state: RunState, end: Finished) -> Report | None:
+async def report_of(session: Session, plan: Plan, state: RunState, end: Finished, out: Output) -> Report | None:
     """The report of a run that just ended, None for a rehearsal and where nothing was tried.
 
-    What was committed is looked at once more, so that the report says what stands there now and knows the run's id.
+    What was committed is looked at once more, and what an apply promises is proven on it, as the dashboard does: the
+    report says what stands there now. Nothing that happens here changes how the run ended.
     """
     if plan.rehearse or not state.attempts:
         return None
-    look = None
-    if end.outcome is Outcome.COMMITTED:
-        with suppress(Problem):  # the report says less then; the run is what it is
-            look = await session.look()
-    at = look.taken_at if look else datetime.now(UTC)
-    verified = look.checks if look and plan.action == "apply" else ()
-    return Report(plan, session.destination, state, end, at=at, after=look, verified=verified)
+    made = Report(plan, session.destination, state, end, at=datetime.now(UTC))
+    if end.outcome is not Outcome.COMMITTED:
+        return made
+    with suppress(Problem), _until_a_signal():
+        look = await session.look()
+        made = replace(made, at=look.taken_at, after=look)
+        if plan.action == "apply":
+            made = replace(made, verified=look.checks)
+            out.notice(("proving what was committed", DIM))
+            proof = await session.prove(BEYOND_STRUCTURE)
+            made = replace(made, proof=proof, verified=(*look.checks, *proof.checks))
+            made = replace(made, counts_after=(await session.preview(plan)).counts)
+    return made
+
+
+@contextmanager
+def _until_a_signal() -> Iterator[None]:
+    """Leaves what is inside at SIGINT, SIGTERM or SIGHUP: what was committed is reported all the same."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is None:
+        raise AssertionError("a report is made on a task")
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        task.uncancel()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def leaks(made: Report | None) -> bool:
+    """Whether the proof of what was committed found that somebody reaches what he must not."""
+    return made is not None and made.layers.get("behaviour", ("", ()))[0] == "failed"
+
+
+def say_layers(made: Report, out: Output) -> None:
+    """What was proven beyond the structure, which was judged before COMMIT."""
+    for layer, (state, checks) in made.layers.items():
+        if layer == "structure":
+            continue
+        mark, style = {"passed": (out.marks.ok, GOOD), "failed": (out.marks.bad, BAD)}.get(
+            state, (out.marks.warn, CAREFUL)
+        )
+        word = {"passed": "proven", "failed": "FAILED"}.get(state, "NOT PROVEN")
+        held = f"  {count(sum(check.ok for check in checks))} of {count(len(checks))} checks hold" if checks else ""
+        more = "" if state == "passed" else ": patchdeck verify"
+        out.line("  ", (f"{mark} {layer}: {word}", style), (f"{held}{more}", DIM))
 
 
 def keep(made: Report, out: Output) -> shapes.ReportFiles | None:

@@ -14,11 +14,12 @@ from tui.commands import documents, shapes, words
 from tui.commands.migration_file import MigrationFile
 from tui.commands.progress import Progress
 from tui.commands.proof_documents import matrix_document
-from tui.commands.report import keep, report_of
+from tui.commands.report import keep, leaks, report_of, say_layers
 from tui.commands.session import ask, open_session
 from tui.core.bundle import Bundle
 from tui.core.deck import Control, Problem
 from tui.core.report import Report
+from tui.core.report_json import layer_tallies
 from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance, plan_of
 from tui.exits import Exit, Stop
 from tui.identity import client_host, operator
@@ -80,7 +81,7 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
                 await session.sign_in()
         whole = replace(plan, restore=(await session.preview(plan)).restore) if plan.restores and named else plan
         state, end = await _follow(session, whole, out)
-        return whole, state, end, await report_of(session, whole, state, end)
+        return whole, state, end, await report_of(session, whole, state, end, out)
 
     plan, state, end, made = ask(session, question)
     kept = file.keep(end) if file is not None else None
@@ -91,11 +92,14 @@ def _run(options: Options, planned: Callable[[Bundle], Plan], as_json: bool) -> 
             "isolation": matrix_document(state.matrix) if state.matrix is not None else None,
             "migration_file": kept,
             "report": report,
+            "layers": layer_tallies(made.layers) if made is not None and made.layers else None,
         }
         out.json(document)
     else:
         words.ending(out, plan, state, end)
-    return _exit_code(state, end)
+        if made is not None:
+            say_layers(made, out)
+    return Exit.FAILED if leaks(made) else _exit_code(state, end)
 
 
 async def _follow(session: Session, plan: Plan, out: Output) -> tuple[RunState, Finished]:

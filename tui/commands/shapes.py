@@ -18,6 +18,7 @@ from tui.core.look import PoolerMode
 from tui.core.plan import PlanVerb
 from tui.core.preflight import Level
 from tui.core.proof import LayerState
+from tui.core.report_tables import Became
 from tui.core.run import Action, RollbackMode
 from tui.core.surface import ChangeKind
 from tui.core.verdict import State
@@ -371,12 +372,23 @@ class RunResult(Restore):
     verdict: State | None
 
 
+class LayerTally(TypedDict):
+    """What a layer came to: how many of its checks hold."""
+
+    state: LayerState
+    total: int
+    passed: int
+
+
 class RunDocument(RunResult):
-    """`rehearse`, `apply`, `rollback --json`, with the files the command left; null where there is none."""
+    """`rehearse`, `apply`, `rollback --json`, with the files the command left; null where there is none. `layers` is
+    what was proven after an apply was committed, `isolation` the matrix of a rehearsal.
+    """
 
     migration_file: str | None
     report: ReportFiles | None
     isolation: Matrix | None
+    layers: dict[Layer, LayerTally] | None
 
 
 class Role(TypedDict):
@@ -461,6 +473,7 @@ class ReportTarget(TypedDict):
     port: int
     database: str
     user: str
+    address: str | None
     pooled: NotRequired[bool]
     mode: NotRequired[PoolerMode]
     server_version: NotRequired[str]
@@ -484,6 +497,31 @@ class Tally(TypedDict):
     total: int
     passed: int
     failing: list[ReportCheck]
+
+
+class ReportTable(TypedDict):
+    """A table or view of the bundle after the run. `rls` is null for a view; `policies` counts them by command."""
+
+    name: str
+    kind: Literal["table", "view"]
+    became: Became
+    columns: int
+    added_columns: list[str]
+    indexes: list[str]
+    rls: bool | None
+    policies: dict[str, int]
+    triggers: list[str]
+    grants: dict[str, str]
+    publications: list[str]
+
+
+class RowsWritten(TypedDict):
+    """How many rows one statement wrote; `statement` counts from 0."""
+
+    statement: int
+    line: int
+    object: str
+    rows: int
 
 
 class ReportChecks(TypedDict):
@@ -537,8 +575,12 @@ class Report(TypedDict):
     round_trips: int | None
     attempts: int | None
     verdict: State | None
+    layers: dict[Layer, LayerTally] | None
+    tables: list[ReportTable]
+    rows_written: list[RowsWritten] | None
     checks: ReportChecks | None
     counts: list[Count] | None
+    counts_afterwards: list[Count] | None
     notes: list[str]
     not_recorded: list[str]
 

@@ -13,6 +13,9 @@ from tui.core.safety import Finding
 
 LayerState = Literal["passed", "failed", "not_proven"]
 
+BEYOND_STRUCTURE: tuple[Layer, ...] = ("safety", "behaviour")
+"""The layers that a look does not bring."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

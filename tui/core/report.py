@@ -10,27 +10,35 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui.core.catalog import Catalog
-from tui.core.check import Check
+from tui.core.check import Check, Layer
 from tui.core.deck import Destination
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
+from tui.core.proof import LayerState, Proof, layer_state
+from tui.core.report_tables import Standing, standing
 from tui.core.run import Finished, Outcome, Plan, RunState
 from tui.core.said import label as label
 from tui.core.said import route as route
 from tui.core.said import tls as tls
+from tui.core.supabase_dsn import understand
 from tui.core.surface import Change
 from tui.core.text import visible
 
 KINDS = ("created", "altered", "dropped", "unchanged")
 
+LAYERS: tuple[Layer, ...] = ("structure", "safety", "behaviour")
+
 NOT_KEPT = {
     "checks": "the checks",
+    "layers": "what the three layers came to",
     "verdict": "the verdict",
     "locks": "which tables were locked",
     "readers_blocked_seconds": "how long readers waited",
     "round_trips": "round trips",
     "attempts": "attempts",
+    "rows_written": "rows written",
     "counts": "rows counted before",
+    "counts_afterwards": "rows counted afterwards",
     "rehearsal": "whether it was rehearsed",
 }
 RESTORE_NOT_KEPT = {
@@ -43,7 +51,8 @@ RESTORE_NOT_KEPT = {
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything a report is made of. `at` is when the run ended, `before` and `after` are looks around it (None when
-    the database could not be looked at), `verified` the checks on the committed state.
+    the database could not be looked at), `verified` the checks on the committed state, those of `proof` among them.
+    `counts` were taken before the run, `counts_after` after it.
 
     `rehearsal` is "worked", "skipped" or "" when the run was a rehearsal itself. A report made from the ledger alone
     has the run's own row in `ledger` and the catalog it left in `result`.
@@ -58,6 +67,8 @@ class Report:
     after: Look | None = None
     verified: tuple[Check, ...] = ()
     counts: tuple[Count, ...] = ()
+    counts_after: tuple[Count, ...] = ()
+    proof: Proof | None = None
     rehearsal: str = ""
     ledger: RunRecord | None = None
     result: Catalog | None = None
@@ -67,6 +78,24 @@ class Report:
         """The catalog after the run, or the latest known."""
         look = self.after or self.before
         return look.catalog if look else self.result
+
+    @property
+    def tables(self) -> list[Standing]:
+        """The bundle's tables and views as the run left them; none where they were not looked at since."""
+        left = self.after.catalog if self.after else self.result
+        if left is None or self.end.outcome is not Outcome.COMMITTED:
+            return []
+        return standing(self.plan.bundle, left, self.changes, self.verified)
+
+    @property
+    def layers(self) -> Mapping[Layer, tuple[LayerState, tuple[Check, ...]]]:
+        """What each layer came to after an apply; none for what promises nothing there, or is not known."""
+        if self.ledger is not None or self.plan.action != "apply" or self.end.outcome is not Outcome.COMMITTED:
+            return {}
+        checks = {layer: tuple(check for check in self.verified if check.layer == layer) for layer in LAYERS}
+        # Where nobody could look again, what was found before COMMIT is what was committed.
+        checks["structure"] = checks["structure"] or self.run.checks
+        return {layer: (layer_state(found), found) for layer, found in checks.items()}
 
     @property
     def total(self) -> int:
@@ -115,8 +144,15 @@ class Report:
 
 OTHER_WAYS = (
     "The modes restore and restore-closed also put back the policies, rights and whatever else was recorded before "
-    "this apply: `patchdeck plan --rollback restore-closed` shows it."
+    "this apply: `patchdeck plan --rollback restore-closed` shows it. restore-closed, which leaves row level security "
+    "on and gives anon nothing back, is the recommended one."
 )
+
+
+def address(place: Destination) -> str:
+    """What the address says by itself where it is Supabase's: pooler, mode, region, project. "" for others."""
+    found = understand(place.host, place.port, place.user)
+    return found.describe() if found else ""
 
 
 def rollback_command(report: Report) -> str:

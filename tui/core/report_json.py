@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tui.core.check import Check
+from tui.core.check import Check, Layer
 from tui.core.cleaning import clean
 from tui.core.look import Server
-from tui.core.report import KINDS, Report, label
+from tui.core.plan import Count
+from tui.core.proof import LayerState
+from tui.core.report import KINDS, Report, address, label
+from tui.core.report_tables import Standing
 from tui.core.restore import Loss
 from tui.core.run import Failure
 
@@ -37,6 +40,7 @@ def document(report: Report) -> dict[str, Any]:
             "port": place.port,
             "database": place.database,
             "user": place.user,
+            "address": address(place) or None,
             **(_server(server) if server else {}),
         },
         "operator": plan.operator,
@@ -68,10 +72,16 @@ def document(report: Report) -> dict[str, Any]:
         "round_trips": end.round_trips,
         "attempts": run.attempts,
         "verdict": report.after.verdict.state if report.after else None,
-        "checks": {"before_commit": _tally(run.checks), "afterwards": _tally(report.verified)},
-        "counts": [
-            {"title": row.title, "label": row.label, "rows": row.rows, "note": row.note} for row in report.counts
+        "layers": layer_tallies(report.layers) or None,
+        "tables": [_table(one) for one in report.tables],
+        "rows_written": [
+            {"statement": index, "line": statement.line, "object": statement.object, "rows": rows}
+            for index, rows in run.written
+            if (statement := plan.statements[index])
         ],
+        "checks": {"before_commit": _tally(run.checks), "afterwards": _tally(report.verified)},
+        "counts": _counts(report.counts),
+        "counts_afterwards": _counts(report.counts_after),
         "notes": list(plan.bundle.manifest.notes),
     }
     unknown = report.not_kept
@@ -82,6 +92,34 @@ def document(report: Report) -> dict[str, Any]:
 def as_json(report: Report) -> str:
     """The document as indented JSON text."""
     return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def layer_tallies(layers: Mapping[Layer, tuple[LayerState, tuple[Check, ...]]]) -> dict[Layer, Any]:
+    """What each layer came to, counted."""
+    return {
+        layer: {"state": state, "total": len(checks), "passed": sum(check.ok for check in checks)}
+        for layer, (state, checks) in layers.items()
+    }
+
+
+def _table(one: Standing) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "became": one.became,
+        "columns": one.columns,
+        "added_columns": list(one.added),
+        "indexes": list(one.indexes),
+        "rls": one.rls,
+        "policies": dict(one.policies),
+        "triggers": list(one.triggers),
+        "grants": dict(one.grants),
+        "publications": list(one.publications),
+    }
+
+
+def _counts(counts: Iterable[Count]) -> list[dict[str, Any]]:
+    return [{"title": row.title, "label": row.label, "rows": row.rows, "note": row.note} for row in counts]
 
 
 def _losses(losses: Iterable[Loss]) -> list[dict[str, Any]]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from tui.core.aftermath import aftermath, counted
-from tui.core.check import Check
+from tui.core.check import Check, Layer
+from tui.core.expectation import WATCHED_ROLES
 from tui.core.markdown import block, cell, code
-from tui.core.report import KINDS, OTHER_WAYS, Report, label, rollback_command, route, tls
+from tui.core.plan import Count
+from tui.core.proof import LayerState
+from tui.core.proof_words import control_said, counted_cases, counted_findings
+from tui.core.report import KINDS, OTHER_WAYS, Report, address, label, rollback_command, route, tls
+from tui.core.report_tables import Standing, became, relation_of
 from tui.core.run import Finished, Outcome
 from tui.core.surface import Change
 from tui.core.text import count, duration
@@ -22,6 +28,10 @@ TITLES = {
 }
 
 
+NOTHING = "–"
+_LAYER_SAID: Mapping[LayerState, str] = {"passed": "proven", "failed": "**FAILED**", "not_proven": "**NOT PROVEN**"}
+
+
 def markdown(report: Report) -> str:
     """The report as Markdown."""
     end, bundle = report.end, report.plan.bundle
@@ -32,21 +42,26 @@ def markdown(report: Report) -> str:
     lines += _facts(report)
     lines += _not_kept(report)
     lines += _failure(report)
-    lines += _changes(report)
+    lines += _in_short(report)
     lines += _not_restored(report)
-    lines += _checks(report)
-    lines += _counts(report)
+    lines += _verification(report)
+    lines += _tables(report)
+    lines += _functions(report)
+    lines += _rows(report)
     lines += _left_to_do(report)
     lines += _way_back(report)
+    lines += _changes(report)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _facts(report: Report) -> list[str]:
     plan, place, server, record = report.plan, report.destination, report.server, report.record
+    # Made from the ledger it says where it was read, which need not be where the run came in.
+    where, who = ("read from", "read as") if report.ledger else ("host", "as")
     rows = [
         ("database", code(place.database)),
-        ("host", code(f"{place.host}:{place.port}")),
-        ("as", code(place.user)),
+        (where, code(f"{place.host}:{place.port}") + "".join(f", {cell(said)}" for said in [address(place)] if said)),
+        (who, code(place.user)),
         ("by", cell(f"{plan.operator or 'unknown'}@{plan.client_host or 'unknown'}")),
     ]
     if server is not None:
@@ -61,8 +76,10 @@ def _facts(report: Report) -> list[str]:
         ("patch SHA-256", code(plan.bundle.checksum)),
         ("statements", f"{count(report.run.done)} of {count(report.total)}"),
         ("took", duration(report.end.seconds) + _round_trips(report.end)),
-        ("locks held", report.end.held + _locks(report.end)),
+        ("locks held", report.end.held),
     ]
+    if report.end.locks:
+        rows.append(("locked", f"{counted(len(report.end.locks), 'existing table')}: {_listed(report.end.locks)}"))
     if report.run.attempts > 1:
         waited = f"{report.run.attempts} attempts, {duration(report.run.waited)} waited for locks"
         rows.append(("attempts", waited))
@@ -83,10 +100,8 @@ def _round_trips(end: Finished) -> str:
     return f", {count(end.round_trips)} round trips" if end.round_trips else ""
 
 
-def _locks(end: Finished) -> str:
-    if not end.locks:
-        return ""
-    return f" on {counted(len(end.locks), 'existing table')}: " + ", ".join(code(lock) for lock in end.locks)
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(code(name) for name in names)
 
 
 def _failure(report: Report) -> list[str]:
@@ -106,41 +121,73 @@ def _failure(report: Report) -> list[str]:
 def _changes(report: Report) -> list[str]:
     if not report.end.ran:
         return []
-    lines = ["## What changed", ""]
-    if not report.changes:
-        undone = report.end.outcome is Outcome.ROLLED_BACK
-        return [*lines, "Nothing: everything was rolled back." if undone else "Nothing.", ""]
-    would = "Would be " if report.plan.rehearse else ""
-    maybe = " (if it was committed)" if report.end.outcome is Outcome.UNKNOWN else ""
+    lines = ["## What changed, object by object", ""]
     for kind in KINDS:
         found = report.of(kind)
-        if not found:
-            continue
+        if found and kind != "unchanged":
+            lines += [f"### {_would(report, kind)}: {count(len(found))}", ""]
+            lines += _created(found, _relations(report)) if kind == "created" else _definitions(found)
+            lines.append("")
+    return lines if len(lines) > 2 else []
+
+
+def _would(report: Report, kind: str) -> str:
+    maybe = " (if it was committed)" if report.end.outcome is Outcome.UNKNOWN else ""
+    return f"{'Would be ' if report.plan.rehearse else ''}{kind}{maybe}"
+
+
+def _relations(report: Report) -> set[str]:
+    """Every table and view that is there now, or was."""
+    named = (change.object.partition(" ") for change in report.changes)
+    return {name for kind, _, name in named if kind in ("table", "view")}
+
+
+def _in_short(report: Report) -> list[str]:
+    """How many objects of which kind: what a reader takes away who reads no further."""
+    if not report.end.ran:
+        return []
+    lines = ["## In short", ""]
+    relations = _relations(report)
+    for kind in KINDS:
+        found = Counter(_kind(change, relations) for change in report.of(kind))
         if kind == "unchanged":
-            lines += [f"Unchanged: {count(len(found))} objects.", ""]
-            continue
-        lines += [f"### {would}{kind}{maybe}: {count(len(found))}", ""]
-        lines += _created(found) if kind == "created" else _definitions(found)
-        lines.append("")
-    return lines
+            lines += [f"- {_would(report, kind)}: {count(found.total())} objects"] if found else []
+        elif found:
+            listed = ", ".join(cell(counted(number, name)) for name, number in found.items())
+            lines.append(f"- {_would(report, kind)}: {listed}")
+    if len(lines) == 2:
+        undone = report.end.outcome is Outcome.ROLLED_BACK
+        lines.append("Nothing changed: everything was rolled back." if undone else "Nothing changed.")
+    elif report.run.rows:
+        lines.append(f"- rows written: {count(report.run.rows)}")
+    return [*lines, ""]
 
 
-def _created(changes: Iterable[Change]) -> list[str]:
+def _kind(change: Change, relations: Iterable[str]) -> str:
+    kind = change.object.partition(" ")[0]
+    return "column grant" if kind == "grant" and relation_of(change.object, relations)[1] else kind
+
+
+def _created(changes: Iterable[Change], relations: Iterable[str]) -> list[str]:
     """What was created, by the table it belongs to: a list of every column would hide what a reader looks for."""
     places: dict[str, dict[str, list[str]]] = {}
     for change in changes:
         kind, _, rest = change.object.partition(" ")
         name, _, where = rest.partition(" on ")
-        if kind == "column":
-            where, _, name = rest.rpartition(".")
-        places.setdefault(where or rest, {}).setdefault(kind, []).append(name)
+        relation, column = relation_of(change.object, relations)
+        if kind == "grant" and column:
+            kind, name = f"column that {name} may {change.after}", column
+        elif kind == "column":
+            name = column
+        places.setdefault(relation or where or rest, {}).setdefault(kind, []).append(name)
     lines: list[str] = []
     for place, kinds in places.items():
         lines.append(f"- {code(place)}")
         for kind, names in kinds.items():
             own = names == [place]
-            listed = "" if own else ": " + ", ".join(code(name) for name in names)
-            lines.append(f"  - {cell(kind if own else counted(len(names), kind))}{listed}")
+            listed = "" if own else f": {_listed(names)}"
+            noun, _, more = kind.partition(" ")
+            lines.append(f"  - {cell(noun if own else f'{counted(len(names), noun)} {more}'.rstrip())}{listed}")
     return lines
 
 
@@ -167,19 +214,40 @@ def _not_restored(report: Report) -> list[str]:
     return lines
 
 
-def _checks(report: Report) -> list[str]:
+def _verification(report: Report) -> list[str]:
+    """What was checked, when, and what came of it; each check that does not hold with what that means."""
     lines: list[str] = []
-    for title, checks in (("on the result, before COMMIT", report.run.checks), ("afterwards", report.verified)):
-        if not checks:
-            continue
-        held = sum(check.ok for check in checks)
-        lines += [f"{count(held)} of {count(len(checks))} checks hold {title}.", ""]
-        troubles = [check for check in checks if not check.ok]
-        if troubles:
-            lines += ["| object | outcome | expected | actual | why it matters |", "| --- | --- | --- | --- | --- |"]
-            lines += [_trouble(check) for check in troubles]
-            lines.append("")
-    return ["## Checks", "", *lines] if lines else []
+    if report.run.checks:
+        lines += [f"{_held(report.run.checks)} on the result, before COMMIT.", ""]
+    elif report.ledger and report.plan.action == "apply":
+        lines += ["Every check of the structure held before COMMIT: else it would not have been committed.", ""]
+    if report.layers:
+        lines += ["| layer | result | |", "| --- | --- | --- |"]
+        for layer, (state, checks) in report.layers.items():
+            lines.append(f"| {layer} | {_LAYER_SAID[state]} | {_layer(report, layer, checks)} |")
+        lines.append("")
+    elif report.verified:
+        lines += [f"{_held(report.verified)} afterwards.", ""]
+    troubles = [check for check in (*report.run.checks, *report.verified) if not check.ok]
+    if troubles:
+        lines += ["| object | outcome | expected | actual | why it matters |", "| --- | --- | --- | --- | --- |"]
+        lines += [_trouble(check) for check in dict.fromkeys(troubles)]
+        lines.append("")
+    return ["## Verification", "", *lines] if lines else []
+
+
+def _layer(report: Report, layer: Layer, checks: Sequence[Check]) -> str:
+    """What a layer looked at, in a few words."""
+    proof, held = report.proof, _held(checks)
+    if layer == "safety" and proof is not None:
+        return f"{held}: {counted_findings(proof.findings)}"
+    if layer == "behaviour" and proof is not None and proof.matrix is not None and proof.matrix.probes:
+        return f"{held}: {counted_cases(proof.matrix)}; {cell(control_said(proof.matrix.control))}"
+    return held if checks else "not tried on what was committed; `patchdeck verify` does it"
+
+
+def _held(checks: Sequence[Check]) -> str:
+    return f"{count(sum(check.ok for check in checks))} of {count(len(checks))} checks hold"
 
 
 def _trouble(check: Check) -> str:
@@ -187,13 +255,77 @@ def _trouble(check: Check) -> str:
     return f"| {cell(label(check))} | {check.outcome.replace('_', ' ')} | {definitions} | {cell(check.why)} |"
 
 
-def _counts(report: Report) -> list[str]:
-    if not report.counts:
+def _tables(report: Report) -> list[str]:
+    """The bundle's tables and views as they stand, a line each, and who may what on them."""
+    tables = report.tables
+    if not tables:
         return []
-    lines = ["## Rows, counted before the run", "", "| | | rows | |", "| --- | --- | ---: | --- |"]
+    lines = [f"## Tables and views after it: {count(len(tables))}", ""]
+    lines += ["| table | | columns | indexes | RLS | policies | triggers | published in | checks |"]
+    lines += ["| --- | --- | --- | ---: | --- | --- | ---: | --- | --- |"]
+    lines += [_table(one) for one in tables]
+    roles = [*WATCHED_ROLES, *sorted({role for one in tables for role in one.grants}.difference(WATCHED_ROLES))]
+    lines += ["", "### Who may what", "", f"| | {' | '.join(cell(role) for role in roles)} |"]
+    lines += [f"| --- |{' --- |' * len(roles)}"]
     lines += [
-        f"| {cell(row.title)} | {cell(row.label)} | {count(row.rows)} | {cell(row.note)} |" for row in report.counts
+        f"| {code(one.name)} | {' | '.join(cell(one.grants.get(role, NOTHING)) for role in roles)} |" for one in tables
     ]
+    return [*lines, ""]
+
+
+def _table(one: Standing) -> str:
+    added = f", added: {_listed(one.added)}" if one.added else ""
+    policies = ", ".join(command + ("" if n == 1 else f" ×{n}") for command, n in one.policies.items())
+    values = (
+        code(one.name),
+        one.became if one.kind == "table" else f"view, {one.became}",
+        f"{one.columns}{added}",
+        str(len(one.indexes)),
+        NOTHING if one.rls is None else "on" if one.rls else "**off**",
+        f"{sum(one.policies.values())}: {policies}" if one.policies else NOTHING,
+        str(len(one.triggers)),
+        _listed(one.publications) or NOTHING,
+        f"{one.held} of {one.checks} hold" if one.checks else NOTHING,
+    )
+    return f"| {' | '.join(values)} |"
+
+
+def _functions(report: Report) -> list[str]:
+    """The bundle's functions as they stand."""
+    left = report.after.catalog if report.after else report.result
+    if left is None or not report.tables:
+        return []
+    named = [function.name for function in report.plan.bundle.expectation.functions]
+    there = {function.name: function for function in left.functions if function.name in named}
+    if not there:
+        return []
+    lines = ["### Functions", "", "| function | | runs as | may be called by |", "| --- | --- | --- | --- |"]
+    for name, what in became(there, report.changes, "function").items():
+        runs_as = "its owner" if there[name].security_definer else "its caller"
+        callers = ", ".join(cell(role) for role in there[name].execute) or "its owner only"
+        lines.append(f"| {code(name)} | {what} | {runs_as} | {callers} |")
+    return [*lines, ""]
+
+
+def _rows(report: Report) -> list[str]:
+    """Rows that the run wrote, and the bundle's counts."""
+    lines: list[str] = []
+    if report.run.written and report.end.outcome is not Outcome.ROLLED_BACK:
+        for index, rows in report.run.written:
+            statement = report.plan.statements[index]
+            place = code(f"{report.plan.source(index)}:{statement.line}")
+            lines.append(f"- {count(rows)} written by {code(f'{statement.kind} {statement.object}')}, {place}")
+        lines.append("")
+    lines += _counted("Counted before the run", report.counts)
+    lines += _counted("Counted afterwards", report.counts_after)
+    return ["## Rows", "", *lines] if lines else []
+
+
+def _counted(title: str, counts: Sequence[Count]) -> list[str]:
+    if not counts:
+        return []
+    lines = [f"### {title}", "", "| | | rows | |", "| --- | --- | ---: | --- |"]
+    lines += [f"| {cell(row.title)} | {cell(row.label)} | {count(row.rows)} | {cell(row.note)} |" for row in counts]
     return [*lines, ""]
 
 

@@ -348,19 +348,21 @@ QUIET = frozenset({"NOTICE", "INFO", "LOG", "DEBUG"})
 """Severities that a second run has by the dozen ("already exists, skipping"); more than that is worth a line each."""
 
 KEPT = 100
-"""Warnings that are kept: a file of fifty thousand statements may give one for each."""
+"""Warnings and statements that wrote rows that are kept: of fifty thousand each may give one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
     """Everything that is known of a run so far; `advance` makes the next one. Its cost does not grow with the run:
     `warnings` are the newest of `warned`, with their statement's index; of the `noticed` quiet ones only the `newest`.
+    `written` are the newest statements that wrote rows, by index, with how many of the `rows`.
     """
 
     total: int = 0
     phase: Phase = Phase.IDLE
     done: int = 0
     rows: int = 0
+    written: tuple[tuple[int, int], ...] = ()
     attempts: int = 0
     waited: float = 0.0
     retry_in: float = 0.0
@@ -424,6 +426,7 @@ def advance(state: RunState, event: Event) -> RunState:
                 attempts=number,
                 done=0,
                 rows=0,
+                written=(),
                 warnings=(),
                 warned=0,
                 noticed=0,
@@ -439,7 +442,9 @@ def advance(state: RunState, event: Event) -> RunState:
                 state, phase=Phase.WAITING, blockers=blockers, waited=waited, retry_in=retry_in, failure=None
             )
         case StatementDone(index, _, tag, notices):
-            done = replace(state, phase=Phase.RUNNING, blockers=(), done=index + 1, rows=state.rows + rows_written(tag))
+            done = replace(state, phase=Phase.RUNNING, blockers=(), done=index + 1)
+            if rows := rows_written(tag):
+                done = replace(done, rows=done.rows + rows, written=(*done.written, (index, rows))[-KEPT:])
             return _heard(done, index, notices) if notices else done
         case StatementFailed(failure):
             return replace(state, failure=failure)
