@@ -64,6 +64,7 @@ def test_the_project_may_stand_in_the_options() -> None:
         (DIRECT, 6543, "postgres", "Connection refused", f"{DIRECT}:5432 is the direct connection"),
         (DIRECT, 5432, "postgres", "Network is unreachable", "IPv6 only"),
         (DIRECT, 5432, "postgres", "failed to resolve host", "IPv6 only"),
+        (DIRECT, 6543, "postgres", "failed to resolve host", "IPv6 only"),
         (SHARED, 5432, f"postgres.{REF}", "FATAL: password authentication failed", "ten wrong ones in 150 s"),
         (SHARED, 5432, f"postgres.{REF}", "(ECHECKOUTTIMEOUT)", ""),
     ],

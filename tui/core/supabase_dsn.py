@@ -91,7 +91,8 @@ def mistake(place: Supabase, *, channel_binding: str = "") -> str:
     return ""
 
 
-_ELSEWHERE = "the direct address has IPv6 only, unless the project has the IPv4 add-on; the shared pooler has both"
+_ELSEWHERE = "has IPv6 only, unless the project has the IPv4 add-on; the shared pooler has both"
+_NO_WAY = r"unreachable|resolve|not known|translate host|timeout|route"
 _ASLEEP = "or the project is paused"
 
 
@@ -110,8 +111,8 @@ def advice(place: Supabase, message: str, *, channel_binding: str = "") -> str:
             f"only some plans have a dedicated pooler: {place.host}:5432 is the direct connection, and port 6543 of "
             "the shared pooler (Connect page) is there for every project"
         )
-    if place.way == "direct" and re.search(r"unreachable|resolve|not known|translate host|timeout|route", message):
-        return _ELSEWHERE
+    if place.way in ("direct", "dedicated pooler") and re.search(_NO_WAY, message):
+        return f"{place.host} {_ELSEWHERE}"
     if "password authentication failed" in message:
         wrong = "ten wrong ones in 150 s close the door for two minutes"
         return f"it is the database password, not the account's and no API key; {wrong}"
