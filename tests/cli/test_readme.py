@@ -47,7 +47,9 @@ def test_the_commands_for_a_real_project_work_in_their_order(
     configuration = re.sub(r'(?m)^dsn = ".*"$', f'dsn = "{database.dsn}"', configuration)
     (tmp_path / "patchdeck.toml").write_text(configuration, encoding="utf-8")
     with psycopg.connect(database.dsn) as connection:
-        environ = {"PROD_PASSWORD": connection.info.password, "PATCHDECK_DEMO_HOME": str(demo_folder)}
+        password = connection.info.password
+    # It is exported all the while, as the README says: what starts a server of its own must not take it for that one's.
+    environ = {"PROD_PASSWORD": password, "PGPASSWORD": password, "PATCHDECK_DEMO_HOME": str(demo_folder)}
     ran = []
     for line in LINES:
         if not line.startswith("patchdeck ") or line in ELSEWHERE:

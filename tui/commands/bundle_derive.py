@@ -80,7 +80,9 @@ def _runnable(folder: Path, files: Mapping[str, str]) -> Manifest:
 def _try(options: Options, out: Output, folder: Path, files: Mapping[str, str], manifest: Manifest) -> _Draft:
     from tui.demo.derive import PatchError, baseline_of, tried
     from tui.demo.home import DemoBusyError, DemoError
+    from tui.demo.processes import forget_pg_settings
 
+    forget_pg_settings()
     patch, before = files[manifest.patch], files.get(BEFORE)
     try:
         baseline = baseline_of(folder, default_bundle(), (BEFORE, before) if before is not None else None)

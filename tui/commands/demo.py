@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,10 +36,9 @@ def demo(options: Options, *, state: str, serve: bool) -> int:
         refuse_without_terminal("patchdeck demo --serve")
     from tui.demo.home import DemoBusyError, DemoError
     from tui.demo.kept import demo_database
+    from tui.demo.processes import forget_pg_settings
 
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        # PGHOSTADDR, PGSERVICE and the like would lead libpq away from the demo's own address.
-        del os.environ[name]
+    forget_pg_settings()
     out = Output(ascii_only=options.ascii)
     folder = options.bundle or default_bundle()
     bundle = read_bundle(folder)

@@ -13,6 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def forget_pg_settings() -> None:
+    """Take the PG* settings out of this process's environment: PGHOSTADDR, PGSERVICE and the like would lead libpq away
+    from the address of our own server, and PGPASSWORD goes before the file that has its password.
+    """
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+
+
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """A small, fixed environment for server programs: messages in English, none of the caller's PG* settings."""
     path = os.environ.get("PATH", os.defpath)
