@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment, Segments
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -59,6 +59,7 @@ LOADED_SECONDS = 2.0
 """By then what the dashboard keeps for good is there."""
 CLOSE_SECONDS = 0.3
 """How long leaving waits for the connections: the terminal is given back within half a second of a signal."""
+LEAVE_TOOLTIP = "Leave; nothing is changed by leaving"
 PLAIN = {"…": "~", "·": "-", "–": "-", "×": "x", "⏎": "/", "↑": "^", "↓": "v", "←": "<", "→": ">"}
 """Our own signs for a terminal that knows ASCII only; any other is a question mark."""
 EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -118,7 +119,10 @@ class PatchdeckApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "patchdeck"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", "Suspend", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip=LEAVE_TOOLTIP),
+    ]
 
     OFF: ClassVar[str] = ""
     """Why nothing can be asked of the database or changed in it, "" where it can."""
@@ -374,12 +378,16 @@ class PatchdeckApp(App[None]):
         if not isinstance(screen, DeckScreen):
             return
         own = [one for one in screen.active_bindings.values() if one.node in (screen, self) and one.binding.tooltip]
-        own.sort(key=lambda one: one.binding.id is None)
+        # In the order of the bindings, a chosen key before a tab's number; what every screen has comes last.
+        own.sort(key=lambda one: (one.binding.action in screen.KEEP, one.binding.id is None))
+        first: dict[str, ActiveBinding] = {}
+        for one in own:
+            first.setdefault(one.binding.action, one)
         commands = [
             Command(one.binding.action, one.binding.description, one.binding.tooltip, key_word(one.binding.key))
-            for one in {one.binding.action: one for one in reversed(own)}.values()
-            if one.enabled and not screen.reason_against(one.binding.action) and one.binding.action != "app.palette"
-        ][::-1]
+            for action, one in first.items()
+            if one.enabled and not screen.reason_against(action) and action not in ("app.palette", "quit")
+        ]
         commands += [
             Command(f"app.theme('{theme.name}')", f"Theme {theme.name}", "Other colours, the same meaning", "")
             for theme in themes()

@@ -78,7 +78,7 @@ def test_a_defect_in_a_screen_ends_in_one_line_and_a_clean_terminal() -> None:
 
 def test_names_that_are_not_resolved_hold_nobody_up() -> None:
     with PtySession([sys.executable, "-c", STUCK], environment={"PYTHONPATH": str(ROOT), "PGPASSWORD": "x"}) as running:
-        running.wait_for("connecting to db.example.test")
+        running.wait_for("CONNECTING  db.example.test")
         running.send("?")
         running.wait_for("─ Keys ─")
         running.send("\x11")

@@ -41,6 +41,7 @@ from tui.screens import opening
 from tui.screens.dashboard import Dashboard
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
 from tui.widgets import band
+from tui.widgets.lines import Lines
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
 
@@ -593,3 +594,29 @@ async def test_ascii_only_sends_ascii_only() -> None:
 
 async def test_the_first_frame_is_laid_out_as_what_follows_it() -> None:
     assert (opening.WIDE, opening.TALL) == (band.WIDE, band.TALL)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_the_palette_says_what_the_marked_one_does_to_the_end(size: tuple[int, int]) -> None:
+    async with dashboard(broken(), size) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        await pilot.press("ctrl+p")
+        listed = app.screen.query_one("#palette-table", LineTable).rows
+        assert [row.cells[0][0] for row in listed[:3]] == ["Apply", "Roll back", "Verify"]
+        assert [row.cells[0][0] for row in listed if not row.cells[0][0].startswith("Theme")][-2:] == ["Help", "Quit"]
+        whole = app.screen.query_one("#palette-whole", Lines)
+
+        def said() -> str:
+            return " ".join(" ".join(text for one in whole.shown for text, _ in one.spans).split())
+
+        await until(pilot, lambda: said() == "Walk through applying the migration; nothing changes before its step 6")
+        await pilot.press("down", "down")
+        await until(pilot, lambda: said() == "Look again now, lint, and try who reaches which rows")
+
+
+async def test_every_way_out_is_one_line_of_the_help() -> None:
+    async with dashboard(ScriptedDeck()) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press("question_mark")
+        await shows(pilot, "q ^q")
+        assert screen_text(app).count("Leave; nothing is changed by leaving") == 1

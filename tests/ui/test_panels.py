@@ -12,16 +12,19 @@ import pytest
 from tests.ui.support import (
     BUNDLE,
     NOON,
+    QUICK,
     ScriptedDeck,
     dashboard,
     errors,
     executions,
     panels,
+    screen_lines,
     screen_text,
     shows,
     shows_no,
     until,
 )
+from tui.app import Settings
 from tui.core.deck import Problem
 from tui.core.opened import LogLine, Occurrence, OpenedError, OpenedExecution, Value
 from tui.core.panels import Bucket, Panels, Scope, ScopeShare
@@ -412,3 +415,26 @@ async def test_text_of_the_database_is_shown_not_obeyed_wherever_it_is_opened() 
             assert all(one.isprintable() or one == "\n" for one in app.clipboard)
         assert len(app.screen_stack) == 3
         assert "[@click=app.exit]z[/]" in app.clipboard and "\\x1b]52;c;aGk=\\x07" in app.clipboard
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (109, 30), (120, 40), (240, 70)])
+async def test_the_head_has_every_figure_at_every_size(size: tuple[int, int]) -> None:
+    deck = ScriptedDeck()
+    totals = Bucket(NOON, total=4260, ok=4211, failed=37, running=12, p50_ms=410.0, p95_ms=1800.0)
+    deck.panels_now = replace(panels(), executions=replace(executions(), totals=totals))
+    async with dashboard(deck, size) as (app, pilot):
+        await pilot.press("2")
+        await shows(pilot, "p95 1.8 s")
+        text = screen_text(app)
+        for figure in ("12", "ok 4 211", "0.9 %", "p50 410 ms"):
+            assert figure in text
+
+
+@pytest.mark.parametrize(("size", "whole"), [((60, 20), False), ((80, 24), True)])
+async def test_a_narrow_panel_names_its_own_keys_whole(size: tuple[int, int], whole: bool) -> None:
+    async with dashboard(Scoped(), size, settings=Settings(pace=QUICK, keys={"sort": "S"})) as (app, pilot):
+        await shows(pilot, "APPLIED")
+        await pilot.press("2")
+        await shows(pilot, "Executions · last 15 min   w window  t team  S order")
+        assert ("space pause" in screen_text(app)) is whole
+        assert "…" not in screen_lines(app)[-2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,7 +13,7 @@ from textual.widgets import Input
 from tui.core.checklist import TableSummary, by_table
 from tui.core.text import one_line
 from tui.core.verdict import ActionName, allowed_actions
-from tui.screens.base import WalkRequested
+from tui.screens.base import WalkRequested, key_word
 from tui.screens.context import Context
 from tui.screens.scopes import choose_scope, narrowable
 from tui.screens.titled import TitledScreen
@@ -33,7 +34,8 @@ LOCKS_TOOLTIP = "Who holds or waits for locks on the migration's tables"
 HISTORY_TOOLTIP = "The runs that the database remembers, and their reports"
 ASKING = frozenset((*WALKS, "app.verify", "app.retry", "app.window", "report", "scope"))
 """Actions that take a database to ask."""
-WALK_TOOLTIP = "nothing changes before its last step but two"
+PANEL_KEYS = (("app.window", "window"), ("scope", "whose"), ("sort", "order"), ("app.pause", "pause"))
+WALK_TOOLTIP = "nothing changes before its step 6"
 
 
 class FilterInput(Input):
@@ -185,7 +187,7 @@ class Dashboard(TitledScreen):
             return (f"{table.narrowed} · {len(table.listed)} of {len(table.rows)} · esc shows all", "live")
         if not self.wide and self.body.live is not None:
             # Without its frame the panel has no title.
-            return (self.body.live.heading, "dim")
+            return (f"{self.body.live.heading}{self._panel_keys()}", "dim")
         summary = self.body.summary
         if store.look is None:
             return ("", "dim")
@@ -353,6 +355,22 @@ class Dashboard(TitledScreen):
     def _calm(self) -> bool:
         """Whether nothing of the migration is there yet: what it lacks is then no fault."""
         return self.store.look is not None and self.store.look.verdict.state == "not_applied"
+
+    def _panel_keys(self) -> str:
+        """The keys of a live panel, which has no others and for which the footer has no room; as many as fit."""
+        bound = {one.binding.action: key_word(one.binding.key) for one in self.active_bindings.values()}
+        scoped = one_line(self.store.executions.scoped, 20) if self.store.executions else ""
+        words = [
+            f"{bound[action]} {scoped or word if action == 'scope' else word}"
+            for action, word in PANEL_KEYS
+            if action in bound and not self.reason_against(action)
+        ]
+        room = self.size.width - 2 - cell_len(self.body.live.heading if self.body.live else "")
+        said = ""
+        for word in words:
+            longer = f"{said}{'  ' if said else '   '}{word}"
+            said = longer if cell_len(longer) <= room else said
+        return said
 
     def _moved_panel(self) -> None:
         self.body.show_tabs(self.store.errors.total if self.store.errors else 0)

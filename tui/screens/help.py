@@ -27,7 +27,9 @@ def help_rows(active: Iterable[ActiveBinding]) -> tuple[tuple[str, str, str], ..
     for one in sorted(active, key=lambda one: one.binding.id is None):
         if not one.binding.tooltip or not one.enabled:
             continue
-        keys, _, _ = rows.setdefault(one.binding.action, ([], one.binding.description, one.binding.tooltip))
+        # An action of the app is the same from a screen's binding and from the app's own.
+        action = one.binding.action.removeprefix("app.")
+        keys, _, _ = rows.setdefault(action, ([], one.binding.description, one.binding.tooltip))
         word = one.binding.key_display or key_word(one.binding.key)
         if word not in keys:
             keys.append(word)

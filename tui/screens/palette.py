@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from tui.core.text import Glyphs
 from tui.widgets.frame import Frame
+from tui.widgets.lines import Line, Lines, wrap
 from tui.widgets.table import Column, LineTable, Row
 
 COLUMNS = (Column("name", 20), Column("what", 0), Column("key", 9, "right"))
@@ -58,12 +59,14 @@ class Palette(ModalScreen[str | None]):
         self._input = Input(id="palette-input", placeholder=ask, compact=True)
         self._input.cursor_blink = False
         self._table = LineTable(columns, glyphs, header=False, id="palette-table")
+        self._whole = Lines(id="palette-whole")
 
     def compose(self) -> ComposeResult:
         """A line to type in above what fits it."""
         with Frame(self._title, id="palette-frame"):
             yield self._input
             yield self._table
+            yield self._whole
 
     def on_mount(self) -> None:
         """List everything."""
@@ -81,6 +84,19 @@ class Palette(ModalScreen[str | None]):
         """Do what is marked."""
         if self._table.key is not None:
             self.dismiss(self._table.key)
+
+    def on_line_table_moved(self) -> None:
+        """What the marked one does, whole: in its row there may be no room for it."""
+        self._show_whole()
+
+    def on_resize(self) -> None:
+        """Another width has another room."""
+        self.call_after_refresh(self._show_whole)
+
+    def _show_whole(self) -> None:
+        cells = self._whole.content_size.width
+        what = next((one.what for one in self._commands if one.action == self._table.key), "")
+        self._whole.show([Line(part) for part in wrap(((what, "dim"),), cells)] if cells else ())
 
     def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
         """Do what was clicked."""

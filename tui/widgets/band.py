@@ -105,7 +105,8 @@ def link_spans(band: Band, glyphs: Glyphs, *, wide: bool) -> Groups:
     host = one_line(destination.host, 60)
     match band.connection:
         case Connecting():
-            return (((f"{glyphs.wait} connecting to {host}", "live"),),)
+            # Narrow, the band's own line says where to.
+            return (((f"{glyphs.wait} connecting{f' to {host}' if wide else ''}", "live"),),)
         case Connected(server, rtt):
             return _connected_spans(server, rtt, glyphs, wide=wide, stale=band.age is not None)
         case Reconnecting(attempt, _, next_at, _, _):
@@ -132,13 +133,14 @@ def title_line(band: Band, cells: int, glyphs: Glyphs, *, wide: bool) -> Line:
     """The first line of the screen, without the clock that stands at its right."""
     name: Spans = ((" patchdeck ", "brand"), (" ", "text"), (one_line(band.destination.name, 32), "strong"))
     right = _right_spans(band, wide=wide)
-    room = cells - width_of(name) - 3 - width_of(right) - 1
+    gap: Span = ("   " if wide else "  ", "text")
+    room = cells - width_of((*name, gap)) - width_of(right) - 1
     link = keep_whole(link_spans(band, glyphs, wide=wide), room, gap=2)
     left = room - width_of(link) - 2
     shown = band.destination.host != band.destination.name
     if wide and shown and left >= HOST_MIN and isinstance(band.connection, Connected):
         link = (*link, ("  ", "text"), *clip(((one_line(band.connection.server.host, 80), "dim"),), left))
-    return Line(justify((*name, ("   " if wide else "  ", "text"), *link), right, cells))
+    return Line(justify((*name, gap, *link), right, cells))
 
 
 def _right_spans(band: Band, *, wide: bool) -> Spans:

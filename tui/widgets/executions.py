@@ -42,8 +42,9 @@ class Executions(LivePanel):
         """Show what was last given, in the order that was chosen."""
         panel = self._data
         groups = totals_groups(panel.totals) if panel else ()
+        brief = totals_groups(panel.totals, brief=True) if panel else ()
         rows = in_order(panel.rows, self.order) if panel else ()
-        self._put(panel, groups, [execution_row(row) for row in rows], stale=self._old)
+        self._put(panel, groups, [execution_row(row) for row in rows], stale=self._old, brief=brief)
 
     def execution(self, key: str) -> Execution | None:
         """The execution of a row."""
@@ -51,14 +52,18 @@ class Executions(LivePanel):
         return next((row for row in rows if row.id == key), None)
 
 
-def totals_groups(totals: Bucket) -> Groups:
-    """Running, ok, failed with its share, and the two percentiles, most important first."""
-    share = 100 * totals.failed / totals.total if totals.total else 0.0
+def totals_groups(totals: Bucket, *, brief: bool = False) -> Groups:
+    """Running, ok, failed with its share, and the two percentiles, most important first; `brief`: of what failed the
+    share alone.
+    """
+    share = f"{100 * totals.failed / totals.total:.1f} %" if totals.failed and totals.total else "0 %"
     failed: Role = "bad!" if totals.failed else "text"
     groups: list[Spans] = [
-        (("running ", "dim"), (count(totals.running), "live!" if totals.running else "text")),
+        (("run " if brief else "running ", "dim"), (count(totals.running), "live!" if totals.running else "text")),
         (("ok ", "dim"), (count(totals.ok), "text")),
-        (("failed ", "dim"), (count(totals.failed), failed), (f" ({share:.1f} %)" if totals.failed else "", "dim")),
+        (("fail ", "dim"), (share, failed))
+        if brief
+        else (("failed ", "dim"), (count(totals.failed), failed), (f" ({share})" if totals.failed else "", "dim")),
     ]
     for word, milliseconds in (("p50", totals.p50_ms), ("p95", totals.p95_ms)):
         if milliseconds is not None:

@@ -9,13 +9,15 @@ from textual.app import ComposeResult
 
 from tui.core.panels import Bucket, ErrorsPanel, ExecutionsPanel, Scope
 from tui.core.text import Glyphs, duration, one_line, spark
-from tui.theme import Role
+from tui.theme import Ground, Role
 from tui.widgets.frame import Frame
 from tui.widgets.lines import Groups, Line, Lines, Spans, keep_whole
 from tui.widgets.table import Column, LineTable, Row
 
 AnyPanel = ExecutionsPanel | ErrorsPanel
 MIN_BARS = 8
+ROOMY = 62
+"""Cells from which a head has room for its groups, whatever the numbers: it may not change with a digit."""
 
 
 class LivePanel(Frame):
@@ -33,6 +35,7 @@ class LivePanel(Frame):
         self.head = Lines(classes="panel-head")
         self.table = LineTable(self.COLUMNS, glyphs, header=False, tail=True, id=f"{id}-table")
         self._groups: Groups = ()
+        self._brief: Groups = ()
         self._panel: AnyPanel | None = None
         self._stale = False
 
@@ -68,9 +71,13 @@ class LivePanel(Frame):
     def fill(self) -> None:
         """Show what was last given."""
 
-    def _put(self, panel: AnyPanel | None, groups: Groups, rows: Sequence[Row], *, stale: bool) -> None:
-        """Show `rows` below a head of `groups` and the panel's course; None while nothing was answered yet."""
-        self._panel, self._groups, self._stale = panel, groups, stale
+    def _put(
+        self, panel: AnyPanel | None, groups: Groups, rows: Sequence[Row], *, stale: bool, brief: Groups = ()
+    ) -> None:
+        """Show `rows` below a head of `groups` and the panel's course; None while nothing was answered yet. `brief` are
+        the same groups for a panel that is not roomy.
+        """
+        self._panel, self._groups, self._stale, self._brief = panel, groups, stale, brief or groups
         if panel is None:
             self.table.set_rows((), empty="no answer yet")
             return
@@ -92,9 +99,10 @@ class LivePanel(Frame):
         else:
             role: Role = "live" if isinstance(panel, ExecutionsPanel) else "bad"
             second = course(panel.buckets, panel.window, cells, self.glyphs, role)
+        ground: Ground = "stale" if stale else "plain"
         self.head.show(
             (
-                Line(keep_whole(self._groups, cells, gap=2), "stale" if stale else "plain"),
+                Line(keep_whole(self._groups if cells >= ROOMY else self._brief, cells, gap=2), ground),
                 Line(second, "stale" if self._stale else "plain"),
             )
         )
