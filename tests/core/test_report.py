@@ -25,10 +25,11 @@ from tui.core.catalog import (
     Publication,
     PublishedTable,
     Table,
-)  # fmt: skip
+    Trigger,
+)
 from tui.core.check import Check
 from tui.core.deck import Destination
-from tui.core.expectation import Expectation, ExpectedFunction, ExpectedTable
+from tui.core.expectation import Expectation, ExpectedFunction, ExpectedPublication, ExpectedTable
 from tui.core.look import Look, RunRecord, Server
 from tui.core.plan import Count
 from tui.core.proof import Proof
@@ -218,7 +219,11 @@ def test_the_tables_are_told_as_they_stand() -> None:
     rights += [Grant("service_role", right) for right in ("REFERENCES", "TRIGGER", "MAINTAIN")]
     columns = tuple(Column(name, "text", not_null=False) for name in ("id", "title", "note"))
     new = evolved(
-        table("a", "read", "change"), columns=columns, grants=tuple(rights), indexes=(Index("a_idx", "btree (id)"),)
+        table("a", "read", "change"),
+        columns=columns,
+        grants=tuple(rights),
+        indexes=(Index("a_idx", "btree (id)"),),
+        triggers=(Trigger("touch", "BEFORE UPDATE"),),
     )
     narrow = Policy("wall", "all", False, ("authenticated",), "true")
     old = evolved(table("b", "read"), columns=columns, policies=(narrow, *table("b", "read").policies))
@@ -231,6 +236,7 @@ def test_the_tables_are_told_as_they_stand() -> None:
     promise = Expectation(
         tables=(promised("public.a", "created"), promised("public.b", "existing"), promised("public.c", "existing")),
         functions=(ExpectedFunction(name="public.f()", returns="void", language="sql", body=""),),
+        publications=tuple(ExpectedPublication(name=name, optional=True) for name in ("supabase_realtime", "audit")),
     )
     held = tuple(Check("structure", "column", "public.a", column.name, "ok") for column in columns)
     made = report(
@@ -243,11 +249,12 @@ def test_the_tables_are_told_as_they_stand() -> None:
     text = markdown(made)
     for line in (
         "- rows written: 7",
-        "| `public.a` | created | 3 | 1 | on | 2: SELECT ×2 | 0 | – | 3 of 3 hold |",
-        "| `public.b` | altered | 3, added: `note` | 0 | on | 2: SELECT, ALL (restrictive) | 0 | `supabase_realtime` |",
-        "| `public.c` | already there | 0 | 0 | **off** | – | 0 | – | – |",
+        "| `public.a` | created | 3 | 1 | on | 2: SELECT ×2 | `touch` | – | 3 of 3 hold |",
+        "| `public.b` | altered | 3, added: `note` | 0 | on | 2: SELECT, ALL (restrictive) | – | `supabase_realtime` |",
+        "| `public.c` | already there | 0 | 0 | **off** | – | – | – | – |",
         "| `public.a` | – | – | SELECT, INSERT, UPDATE of 2 columns | everything |",
         "| `public.f()` | created | its owner | anon |",
+        "- `supabase_realtime` publishes `public.b`\n- `audit` is not there: nothing is published\n",
         "- 7 written by `create table public.b`, `PATCH.sql:2`",
         "### Counted afterwards\n",
         "| Rows | without a team | 3 | assign them |",

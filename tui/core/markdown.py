@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from tui.core.text import one_line, redact, visible
 
@@ -26,6 +27,11 @@ def cell(text: str) -> str:
 def code(text: str) -> str:
     """Outside text as a code span. A backtick would end it, and a bar ends a table's cell even inside one."""
     return _span(redact(one_line(text, LIMIT)).replace("`", "'"))
+
+
+def codes(names: Iterable[str]) -> str:
+    """Names from outside as code spans, with commas between them."""
+    return ", ".join(code(name) for name in names)
 
 
 def _span(text: str) -> str:

@@ -80,12 +80,16 @@ class Report:
         return look.catalog if look else self.result
 
     @property
+    def left(self) -> Catalog | None:
+        """The catalog as the run left it; None where it committed nothing, or nobody has looked since."""
+        if self.end.outcome is not Outcome.COMMITTED:
+            return None
+        return self.after.catalog if self.after else self.result
+
+    @property
     def tables(self) -> list[Standing]:
-        """The bundle's tables and views as the run left them; none where they were not looked at since."""
-        left = self.after.catalog if self.after else self.result
-        if left is None or self.end.outcome is not Outcome.COMMITTED:
-            return []
-        return standing(self.plan.bundle, left, self.changes, self.verified)
+        """The bundle's tables and views as the run left them."""
+        return standing(self.plan.bundle, self.left, self.changes, self.verified) if self.left is not None else []
 
     @property
     def layers(self) -> Mapping[Layer, tuple[LayerState, tuple[Check, ...]]]:

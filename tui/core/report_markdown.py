@@ -8,13 +8,13 @@ from datetime import datetime
 
 from tui.core.aftermath import aftermath, counted
 from tui.core.check import Check, Layer
-from tui.core.expectation import WATCHED_ROLES
-from tui.core.markdown import block, cell, code
+from tui.core.markdown import block, cell, code, codes
 from tui.core.plan import Count
 from tui.core.proof import LayerState
 from tui.core.proof_words import control_said, counted_cases, counted_findings
 from tui.core.report import KINDS, OTHER_WAYS, Report, address, label, rollback_command, route, tls
-from tui.core.report_tables import Standing, became, relation_of
+from tui.core.report_after import standing_after
+from tui.core.report_tables import relation_of
 from tui.core.run import Finished, Outcome
 from tui.core.surface import Change
 from tui.core.text import count, duration
@@ -28,7 +28,6 @@ TITLES = {
 }
 
 
-NOTHING = "–"
 _LAYER_SAID: Mapping[LayerState, str] = {"passed": "proven", "failed": "**FAILED**", "not_proven": "**NOT PROVEN**"}
 
 
@@ -45,8 +44,7 @@ def markdown(report: Report) -> str:
     lines += _in_short(report)
     lines += _not_restored(report)
     lines += _verification(report)
-    lines += _tables(report)
-    lines += _functions(report)
+    lines += standing_after(report)
     lines += _rows(report)
     lines += _left_to_do(report)
     lines += _way_back(report)
@@ -79,7 +77,7 @@ def _facts(report: Report) -> list[str]:
         ("locks held", report.end.held),
     ]
     if report.end.locks:
-        rows.append(("locked", f"{counted(len(report.end.locks), 'existing table')}: {_listed(report.end.locks)}"))
+        rows.append(("locked", f"{counted(len(report.end.locks), 'existing table')}: {codes(report.end.locks)}"))
     if report.run.attempts > 1:
         waited = f"{report.run.attempts} attempts, {duration(report.run.waited)} waited for locks"
         rows.append(("attempts", waited))
@@ -98,10 +96,6 @@ def _not_kept(report: Report) -> list[str]:
 
 def _round_trips(end: Finished) -> str:
     return f", {count(end.round_trips)} round trips" if end.round_trips else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(code(name) for name in names)
 
 
 def _failure(report: Report) -> list[str]:
@@ -185,7 +179,7 @@ def _created(changes: Iterable[Change], relations: Iterable[str]) -> list[str]:
         lines.append(f"- {code(place)}")
         for kind, names in kinds.items():
             own = names == [place]
-            listed = "" if own else f": {_listed(names)}"
+            listed = "" if own else f": {codes(names)}"
             noun, _, more = kind.partition(" ")
             lines.append(f"  - {cell(noun if own else f'{counted(len(names), noun)} {more}'.rstrip())}{listed}")
     return lines
@@ -253,58 +247,6 @@ def _held(checks: Sequence[Check]) -> str:
 def _trouble(check: Check) -> str:
     definitions = " | ".join(code(text) if text else "" for text in (check.expected, check.actual))
     return f"| {cell(label(check))} | {check.outcome.replace('_', ' ')} | {definitions} | {cell(check.why)} |"
-
-
-def _tables(report: Report) -> list[str]:
-    """The bundle's tables and views as they stand, a line each, and who may what on them."""
-    tables = report.tables
-    if not tables:
-        return []
-    lines = [f"## Tables and views after it: {count(len(tables))}", ""]
-    lines += ["| table | | columns | indexes | RLS | policies | triggers | published in | checks |"]
-    lines += ["| --- | --- | --- | ---: | --- | --- | ---: | --- | --- |"]
-    lines += [_table(one) for one in tables]
-    roles = [*WATCHED_ROLES, *sorted({role for one in tables for role in one.grants}.difference(WATCHED_ROLES))]
-    lines += ["", "### Who may what", "", f"| | {' | '.join(cell(role) for role in roles)} |"]
-    lines += [f"| --- |{' --- |' * len(roles)}"]
-    lines += [
-        f"| {code(one.name)} | {' | '.join(cell(one.grants.get(role, NOTHING)) for role in roles)} |" for one in tables
-    ]
-    return [*lines, ""]
-
-
-def _table(one: Standing) -> str:
-    added = f", added: {_listed(one.added)}" if one.added else ""
-    policies = ", ".join(command + ("" if n == 1 else f" ×{n}") for command, n in one.policies.items())
-    values = (
-        code(one.name),
-        one.became if one.kind == "table" else f"view, {one.became}",
-        f"{one.columns}{added}",
-        str(len(one.indexes)),
-        NOTHING if one.rls is None else "on" if one.rls else "**off**",
-        f"{sum(one.policies.values())}: {policies}" if one.policies else NOTHING,
-        str(len(one.triggers)),
-        _listed(one.publications) or NOTHING,
-        f"{one.held} of {one.checks} hold" if one.checks else NOTHING,
-    )
-    return f"| {' | '.join(values)} |"
-
-
-def _functions(report: Report) -> list[str]:
-    """The bundle's functions as they stand."""
-    left = report.after.catalog if report.after else report.result
-    if left is None or not report.tables:
-        return []
-    named = [function.name for function in report.plan.bundle.expectation.functions]
-    there = {function.name: function for function in left.functions if function.name in named}
-    if not there:
-        return []
-    lines = ["### Functions", "", "| function | | runs as | may be called by |", "| --- | --- | --- | --- |"]
-    for name, what in became(there, report.changes, "function").items():
-        runs_as = "its owner" if there[name].security_definer else "its caller"
-        callers = ", ".join(cell(role) for role in there[name].execute) or "its owner only"
-        lines.append(f"| {code(name)} | {what} | {runs_as} | {callers} |")
-    return [*lines, ""]
 
 
 def _rows(report: Report) -> list[str]:
