@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.support import PATCHDECK, Ran, environment, patchdeck
+from tests.cli.support import PATCHDECK, Ran, environment, inside, patchdeck
 from tests.support import BUNDLE, ROOT, MakeDatabase
 from tui.cli import LAYERS
 
@@ -145,4 +145,20 @@ def test_who_leaves_while_it_is_proven_has_a_report_all_the_same(make_database: 
     assert {layer: found["state"] for layer, found in ran.json["layers"].items()} == {
         "structure": "passed", "safety": "not_proven", "behaviour": "not_proven",
     }  # fmt: skip
+    assert len(_written()) == 2
+
+
+@pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
+@pytest.mark.parametrize("route", ["direct"])
+def test_a_defect_of_the_proof_does_not_hide_what_was_committed(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise LookupError("unforeseen")
+
+    monkeypatch.setattr("tui.db.session.Session.prove", broken)
+    database = make_database("legacy")
+    ran = inside("apply", "--confirm", database.name, "--json", dsn=database.dsn)
+    assert (ran.code, ran.json["outcome"], ran.json["layers"]["safety"]["state"]) == (0, "committed", "not_proven")
+    assert "details in " in ran.err
     assert len(_written()) == 2

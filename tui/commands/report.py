@@ -74,15 +74,21 @@ async def report_of(session: Session, plan: Plan, state: RunState, end: Finished
     made = Report(plan, session.destination, state, end, at=datetime.now(UTC))
     if end.outcome is not Outcome.COMMITTED:
         return made
-    with suppress(Problem), _until_a_signal():
-        look = await session.look()
-        made = replace(made, at=look.taken_at, after=look)
-        if plan.action == "apply":
-            made = replace(made, verified=look.checks)
-            out.notice(("proving what was committed", DIM))
-            proof = await session.prove(BEYOND_STRUCTURE)
-            made = replace(made, proof=proof, verified=(*look.checks, *proof.checks))
-            made = replace(made, counts_after=(await session.preview(plan)).counts)
+    try:
+        with suppress(Problem), _until_a_signal():
+            look = await session.look()
+            made = replace(made, at=look.taken_at, after=look)
+            if plan.action == "apply":
+                made = replace(made, verified=look.checks)
+                out.notice(("proving what was committed", DIM))
+                proof = await session.prove(BEYOND_STRUCTURE)
+                made = replace(made, proof=proof, verified=(*look.checks, *proof.checks))
+                made = replace(made, counts_after=(await session.preview(plan)).counts)
+    except Exception as error:  # noqa: BLE001 - a defect here must not hide that the run was committed
+        from tui.crash import record
+
+        said = f"what was committed could not be looked at: a defect in patchdeck; details in {record(error)}"
+        out.notice(("warning: ", CAREFUL), plain(said, 1000))
     return made
 
 
