@@ -71,6 +71,7 @@ async def test_every_run_is_listed_with_its_outcome_and_the_marked_one_in_full(s
         await shows(pilot, "APPLIED")
         await pilot.press("h")
         await shows(pilot, "kim@bastion-2")
+        assert "enter Report  tab Run" in screen_lines(app)[-1]
         listed = [one for one in screen_lines(app) if re.search(r"2026-11-20 \d\d:\d\d ", one)]
         assert ["rollback" in one for one in listed] == [True, False]
         assert all("committed" in one for one in listed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from textual import events
@@ -77,6 +77,8 @@ class DeckScreen(OpaqueScreen):
 
     SILENT: ClassVar[frozenset[str]] = frozenset()
     """Actions of widgets that the footer of this screen leaves out."""
+    WORDS: ClassVar[Mapping[str, str]] = {}
+    """What the footer of this screen calls an action of its widgets, where it knows better than they do."""
     KEYS_STAY: ClassVar[bool] = False
     """Whether its keys are the same for everybody, whatever a person chose."""
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
@@ -199,7 +201,9 @@ class DeckScreen(OpaqueScreen):
             yield Entry(
                 key=binding.key_display or key_word(binding.key),
                 # To and fro between a list and what is read of its marked row.
-                word="List" if action == "app.focus_next" and isinstance(self.focused, Reader) else binding.description,
+                word="List"
+                if action == "app.focus_next" and isinstance(self.focused, Reader)
+                else self.WORDS.get(action, binding.description),
                 action=action,
                 off=bool(self.reason_against(action)),
                 keep=action in self.KEEP,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -35,6 +35,7 @@ class ErrorDetail(FullText):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,shift+tab", "app.focus_next", "Text", tooltip="Between the list and the text"),
     ]
+    WORDS: ClassVar[Mapping[str, str]] = {"choose": "Execution"}
     CSS = """
     #occurrences { height: 2fr; min-height: 6; }
     ErrorDetail #full-frame { height: 3fr; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import events
@@ -48,6 +49,7 @@ class HistoryScreen(TitledScreen):
         Binding("tab,shift+tab", "app.focus_next", "Run", tooltip="Between the runs and the marked one"),
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
+    WORDS: ClassVar[Mapping[str, str]] = {"choose": "Report"}
     AUTO_FOCUS = "#history-runs"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),

@@ -57,6 +57,7 @@ class ProofScreen(TitledScreen):
         Binding("q", "app.quit", "Quit", tooltip="Leave; nothing is changed by leaving"),
     ]
     SILENT = frozenset(("choose",))
+    FOOTER_ORDER = ("app.prove", "copy", "problem(1)", "app.focus_next", "failing")
     AUTO_FOCUS = "#proof-matrix"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it for instances
         (0, "-narrow"),
