@@ -72,7 +72,7 @@ PAGES: Mapping[str, Page] = {
         (
             ("patchdeck verify", "All three layers, worst news first."),
             ("patchdeck verify --format junit --output patchdeck.xml", "A gate for CI."),
-            ("patchdeck --read-only verify --layers structure,safety", "What can be proven without writing."),
+            ("patchdeck --read-only verify --layers safety", "The one layer that is proven without writing."),
         ),
         {
             Exit.HEALTHY: "every layer asked for is proven",
