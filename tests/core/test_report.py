@@ -31,6 +31,7 @@ from tui.core.check import Check
 from tui.core.deck import Destination
 from tui.core.expectation import Expectation, ExpectedFunction, ExpectedPublication, ExpectedTable
 from tui.core.look import Look, RunRecord, Server
+from tui.core.markdown import cell
 from tui.core.plan import Count
 from tui.core.proof import Proof
 from tui.core.report import Report
@@ -318,6 +319,11 @@ def test_outside_text_is_neither_markup_nor_control() -> None:
     unescaped = re.compile(r"(?<!\\)<script>|(?<!\\)\[e\]")
     assert not any(unescaped.search(re.sub(r"`[^`]*`", "", line)) for line in lines)
     assert json.loads(as_json(spoiled))["target"]["host"].startswith("a`b|c")
+
+
+def test_a_sentence_keeps_its_code_and_its_names() -> None:
+    assert cell("run `a|b *c*` on tenant_id, _not_ `this") == r"run `a\|b *c*` on tenant_id, \_not\_ \`this"
+    assert cell("``") == r"\`\`"
 
 
 SECRETS = ("hunter2", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl")
