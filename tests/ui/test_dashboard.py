@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.ui.support import (
+    BUNDLE,
     NOON,
     SHELVES,
     WAITING,
@@ -34,11 +35,13 @@ from tests.ui.support import (
     until,
 )
 from tui.app import Settings
+from tui.core.bundle import Script
 from tui.core.deck import Problem
 from tui.core.panels import Panels, Scope
+from tui.core.statements import split
 from tui.poller import Pace
 from tui.screens import opening
-from tui.screens.dashboard import Dashboard
+from tui.screens.dashboard import Dashboard, whole_sentences
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
 from tui.widgets import band
 from tui.widgets.lines import Lines
@@ -430,6 +433,23 @@ async def test_detail_shows_both_definitions_with_their_difference_and_copies_th
         assert "Checklist" in screen_text(app)
 
 
+async def test_detail_copies_what_mends_it() -> None:
+    made = "create policy flows_select on public.flows for select to authenticated using (team_id = 1)"
+    deck = ScriptedDeck(bundle=replace(BUNDLE, patch=Script("PATCH.sql", split(f"{made};"))))
+    deck.look_now = look(checks(outcome=differing("flows_select", "permissive select to public using (true)")))
+    async with dashboard(deck, (80, 24)) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        await pilot.press("n", "enter")
+        await shows(pilot, "y copies what mends it: 2 statements")
+        await pilot.press("y")
+        await shows(pilot, "copied: 2 statements for policy flows_select")
+        dropped = 'drop policy if exists "flows_select" on "public"."flows"'
+        assert app.clipboard == f"-- policy flows_select: differs\n{dropped};\n{made};"
+        await pilot.press("home", "y")
+        await shows_no(pilot, "y copies what mends it")
+        assert app.clipboard == "-- table public.flows: holds"
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)])
 async def test_on_a_low_screen_both_definitions_are_read_a_key_away(size: tuple[int, int]) -> None:
     deck = ScriptedDeck()
@@ -620,3 +640,11 @@ async def test_every_way_out_is_one_line_of_the_help() -> None:
         await pilot.press("question_mark")
         await shows(pilot, "q ^q")
         assert screen_text(app).count("Leave; nothing is changed by leaving") == 1
+
+
+def test_a_sentence_of_the_verdict_is_whole_or_absent() -> None:
+    said = "It has changed since: 7 checks fail. What failed says what it means for users."
+    assert whole_sentences(said, 100) == said
+    assert whole_sentences(said, 77) == "It has changed since: 7 checks fail."
+    assert whole_sentences(said, 5) == "It has changed since: 7 checks fail."
+    assert whole_sentences("", 10) == ""

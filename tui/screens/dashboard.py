@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Literal
 
 from rich.cells import cell_len
@@ -196,7 +197,7 @@ class Dashboard(TitledScreen):
             failing = next(check for check in checks_of(store.look.checks, summary) if check.failed)
             what = f"{failing.object} {one_line(bare(failing.name), 60)} {OUTCOME_WORDS[failing.outcome]}"
             return (f"{self.glyphs.bad} {what}: {one_line(failing.why, 300)}", "bad")
-        return (one_line(store.look.verdict.sentence, 300), "dim")
+        return (whole_sentences(one_line(store.look.verdict.sentence, 300), self.size.width - 2), "dim")
 
     def reason_against(self, action: str) -> str:
         """Why an action does not work now, in one sentence; "" when it does."""
@@ -385,3 +386,14 @@ class Dashboard(TitledScreen):
         else:
             self.verdict.show(narrow_lines(band, self.size.width - 1, self.glyphs))
         self.migration.broken(headline(band, self.glyphs).broken)
+
+
+def whole_sentences(text: str, cells: int) -> str:
+    """As many sentences as there is room for: one more word of the next says nothing. At least the first."""
+    said = ""
+    for sentence in re.split(r"(?<=\.) ", text):
+        longer = f"{said} {sentence}" if said else sentence
+        if said and cell_len(longer) > cells:
+            break
+        said = longer
+    return said

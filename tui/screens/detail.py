@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tui.core.aftermath import counted
 from tui.core.check import Check
 from tui.core.checklist import TableSummary
+from tui.core.mend import mending
 from tui.core.text import Glyphs, one_line, redact, visible
 from tui.screens.context import Context
 from tui.screens.titled import TitledScreen
@@ -36,7 +39,7 @@ class DetailScreen(TitledScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.back", "Back", tooltip="Back to the dashboard"),
-        Binding("y", "copy", "Copy", tooltip="Copy the expected and the live definition"),
+        Binding("y", "copy", "Copy", tooltip="Copy the statements that mend it, else both definitions"),
         Binding("n", "problem(1)", "Next problem", tooltip="Go to the next check that fails"),
         Binding(
             "N,upper_n", "problem(-1)", "Previous problem", show=False, tooltip="Go to the check before that fails"
@@ -100,6 +103,7 @@ class DetailScreen(TitledScreen):
     def on_line_table_moved(self) -> None:
         """Other definitions."""
         self._show_pair(from_top=True)
+        self.rest()
 
     def on_resize(self, _: events.Resize) -> None:
         """Definitions stand beside each other where there is room, and get the room that the checks leave."""
@@ -129,16 +133,30 @@ class DetailScreen(TitledScreen):
         self.rest()
 
     def resting_hint(self) -> tuple[str, Role]:
-        """What narrows the checks down."""
-        return ("failing only · f shows all", "live") if self.table.failing_only else ("", "dim")
+        """What narrows the checks down, else what there is to copy."""
+        if self.table.failing_only:
+            return ("failing only · f shows all", "live")
+        number = len(self._mending)
+        return (f"y copies what mends it: {counted(number, 'statement')}" if number else "", "dim")
 
     def action_copy(self) -> None:
-        """Copy both definitions; what is copied is cleaned, for pasting is not."""
+        """Copy what mends it, or both definitions; what is copied is cleaned, for pasting is not."""
         check = self._checks.get(self.table.key or "")
         if check is None:
             return
-        self.app.copy_to_clipboard(pair_text(check))
-        self.say(f"copied: {check.object} {one_line(bare(check.name), 60)}")
+        name, mending = f"{check.object} {one_line(bare(check.name), 60)}", self._mending
+        if mending:
+            self.app.copy_to_clipboard(mending_text(check, mending))
+            self.say(f"copied: {counted(len(mending), 'statement')} for {name}")
+        else:
+            self.app.copy_to_clipboard(pair_text(check))
+            self.say(f"copied: {name}")
+
+    @property
+    def _mending(self) -> tuple[str, ...]:
+        """Where nothing of the migration is there yet, applying it is what mends."""
+        check = self._checks.get(self.table.key or "")
+        return mending(check, self.context.deck.bundle.patch.statements) if check and not self._calm else ()
 
     def _row(self, key: str, check: Check) -> Row:
         sign = mark(check.outcome, self.glyphs, calm=self._calm)
@@ -166,6 +184,12 @@ class DetailScreen(TitledScreen):
         wide = self.wide
         calm = self._calm
         self.reader.read(lambda cells: pair_lines(check, cells, self.glyphs, beside=wide, calm=calm), from_top=from_top)
+
+
+def mending_text(check: Check, statements: Sequence[str]) -> str:
+    """The statements as text to paste, below a comment that says what for."""
+    head = visible(f"-- {check.object} {check.name}: {OUTCOME_WORDS[check.outcome]}", limit=WHOLE)
+    return "\n".join((head, *(f"{redact(visible(one, limit=WHOLE, newlines=True))};" for one in statements)))
 
 
 def pair_text(check: Check) -> str:
