@@ -262,7 +262,8 @@ def _traces(database: Database) -> list[tuple[object, ...]]:
     )
     held = ask(
         database.admin_dsn,
-        "select count(*) from pg_locks as l join pg_database as d on d.oid = l.database and d.datname = "
-        "current_database() where l.pid <> pg_backend_pid() and l.locktype = 'relation'",
+        # Autovacuum comes when it likes, most of all to a database that was just made.
+        "select count(*) from pg_locks as l join pg_stat_activity as a using (pid) where a.datname = current_database() "
+        "and a.backend_type = 'client backend' and l.pid <> pg_backend_pid() and l.locktype = 'relation'",
     )
     return [*counted, *sequences, *((user, role) for user, role, _ in settings), *held]
