@@ -84,6 +84,8 @@ async def _walk_through_apply(pilot: Pilot[None], demo: Demo) -> None:
     _take(pilot, "plan")
     await pilot.press("n", "n", "enter")
     await _shown(pilot, "IT WILL WORK")
+    # Its connection is closed a moment after its end is told.
+    await _shown(pilot, "enter Next  p Back")
     _take(pilot, "rehearsal")
     await pilot.press("n", *"postgres")
     with psycopg.connect(demo.direct_dsn, application_name="nightly report") as report:
@@ -124,7 +126,8 @@ async def _film(demo: Demo) -> None:
         await see("enter rehearses", 2.5, "enter", "nothing has run so far")
         await pilot.press("enter")
         await see("PATCH.sql:", 1.0, "enter", "the rehearsal: all of it, for real")
-        await see("IT WILL WORK", 4.0, "", "and rolled back: this is how long it takes")
+        await _shown(pilot, "IT WILL WORK")
+        await see("enter Next  p Back", 4.0, "", "and rolled back: this is how long it takes")
         await pilot.press("enter")
         await see("Type the database's name", 2.0, "enter", "the name is asked for")
         await pilot.press(*"postgres")
@@ -134,7 +137,8 @@ async def _film(demo: Demo) -> None:
             await pilot.press("enter")
             await see("nightly report", 3.0, "enter", "somebody is in the way: everything is let go, and tried again")
         await see("PATCH.sql:", 1.0, "", "the lock is free: all in one transaction")
-        await see("COMMITTED", 3.0, "", "every check passed before COMMIT")
+        await _shown(pilot, "COMMITTED")
+        await see("enter Next  p Back", 3.0, "", "every check passed before COMMIT")
         await pilot.press("enter")
         await _shown(pilot, "negative control")
         await see("behaviour passed", 3.5, "enter", "looked at again, and tried as every kind of user")

@@ -32,7 +32,7 @@ class RehearsalStep(Step):
     def standing(self) -> Standing:
         """Whether it is known that it works."""
         run = self.walk.rehearsal
-        if run is not None and run.live:
+        if run is not None and run.live and run.end is None:
             return self.busy("running")
         match self.walk.rehearsed:
             case "worked":
