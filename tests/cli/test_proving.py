@@ -263,7 +263,7 @@ def _traces(database: Database) -> list[tuple[object, ...]]:
     held = ask(
         database.admin_dsn,
         # Autovacuum comes when it likes, most of all to a database that was just made.
-        "select count(*) from pg_locks as l join pg_stat_activity as a using (pid) where a.datname = current_database() "
-        "and a.backend_type = 'client backend' and l.pid <> pg_backend_pid() and l.locktype = 'relation'",
+        "select count(*) from pg_locks as l join pg_stat_activity as a using (pid) where a.backend_type = 'client "
+        "backend' and a.datname = current_database() and pid <> pg_backend_pid() and l.locktype = 'relation'",
     )
     return [*counted, *sequences, *((user, role) for user, role, _ in settings), *held]
