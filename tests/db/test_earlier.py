@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -16,9 +17,9 @@ from tests.db.test_applier import LIBRARY, library, plan_for
 from tests.db.test_commit import line_to, revive, run_and_cut
 from tests.support import ROOT, Database, MakeDatabase, ask, wait_for
 from tui.core.deck import Control
-from tui.core.run import Outcome, StatementDone
+from tui.core.run import Attempt, Finished, Outcome, StatementDone
 from tui.db import applier, commit
-from tui.db.journal import unfinished
+from tui.db.journal import Journal, unfinished
 from tui.db.session import Session
 from tui.db.target import resolve
 from tui.exits import Exit
@@ -134,3 +135,32 @@ async def test_a_rehearsal_leaves_no_journal(database: Database, tmp_path: Path)
     async for _ in applier.run(target, plan, Control(), journals=tmp_path):
         await asyncio.sleep(0)
     assert written(tmp_path) == []
+
+
+async def test_without_a_journal_nothing_is_begun(database: Database, tmp_path: Path) -> None:
+    target = resolve(database.dsn, environ={})
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    events = [event async for event in applier.run(target, plan_for(database), Control(), journals=in_the_way)]
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.outcome, end.lock_seconds) == (Outcome.REFUSED, 0)
+    assert "There can be no journal" in end.reason
+    assert not any(isinstance(event, Attempt) and event.number > 1 for event in events)
+    assert ask(database.admin_dsn, "select to_regclass('public.books')") == [(None,)]
+
+
+async def test_a_journal_that_a_full_disk_refuses_ends_the_run(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Journal, "record", full)
+    target = resolve(database.dsn, environ={})
+    events = [event async for event in applier.run(target, plan_for(database), Control(), journals=tmp_path)]
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.outcome, written(tmp_path)) == (Outcome.ROLLED_BACK, [])
+    assert "No space left on device. COMMIT was not sent." in end.reason
+    wait_for(lambda: ask(database.admin_dsn, "select 1 where to_regclass('public.books') is null"), 5)

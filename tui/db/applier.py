@@ -57,6 +57,7 @@ RUN_ELSEWHERE = "PD001"
 UNCHANGED = "Nothing was changed: the database is as it was."
 ROLLED_BACK = "Everything was rolled back: the database is as it was."
 TRY_AGAIN = "Run it again when you are ready."
+NO_JOURNAL = "Make room where journals are kept (XDG_STATE_HOME, else ~/.local/state), or mend the folder's rights."
 
 
 class _Ended(Exception):  # noqa: N818 - a way out, not an error
@@ -302,6 +303,7 @@ class _Run:
             if self._control.cancelled:
                 raise _cancelled()
             row = None if self._plan.rehearse else row_command(self._plan, self._run_id, self._findings)
+            self._open_journal()
             attempt = Attempt(self._plan, locks, self._application, self._observer.twin, row)
             try:
                 async with aclosing(self._transaction(attempt)) as said:
@@ -365,7 +367,7 @@ class _Run:
 
     async def _transaction(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """One transaction. Raises StatementError, LineLost, or _Ended when it came through."""
-        began, previous, rows = monotonic(), 0.0, 0
+        previous, rows = 0.0, 0
         last = len(self._plan.statements) - 1
         limits = self._plan.limits
         with self._cancellable():
@@ -411,18 +413,27 @@ class _Run:
             await self._undo()
             self._locks_ended()
             raise _cancelled()
-        await self._commit(attempt, monotonic() - began)
+        await self._commit(attempt)
+
+    def _open_journal(self) -> None:
+        """Raises _Ended where there can be no journal: whoever starts next could not know what to ask."""
+        if self._plan.rehearse or self._journal is not None:
+            return
+        try:
+            self._journal = Journal(self._run_id, self._journals)
+        except OSError as error:
+            reason = f"There can be no journal of this run: {error.strerror}."
+            raise _Ended(Outcome.REFUSED, reason, UNCHANGED, NO_JOURNAL) from None
 
     def _announce(self, xid: str) -> None:
         """The run goes to the journal, and to the disk, before COMMIT can be sent; the server is at work meanwhile.
 
-        Raises _Ended where that can not be: whoever starts next could not know what to ask.
+        Raises _Ended where that can not be.
         """
-        if self._plan.rehearse:
+        if self._journal is None:
             return
         place, bundle = self._target.destination, self._plan.bundle
         try:
-            self._journal = self._journal or Journal(self._run_id, self._journals)
             self._journal.record(
                 "running",
                 run_id=self._run_id,
@@ -436,8 +447,9 @@ class _Run:
             )
         except OSError as error:
             # Who stops listening in the middle of a batch gives its connection up, and the server rolls back.
+            self._locks_ended()
             reason = f"The journal of this run could not be written: {error.strerror}. COMMIT was not sent."
-            raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, "Make room or mend the folder's rights.") from None
+            raise _Ended(Outcome.ROLLED_BACK, reason, ROLLED_BACK, NO_JOURNAL) from None
 
     async def _prove(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """Who can reach which rows, tried on the result before it is rolled back. The real run holds its locks for a
@@ -498,8 +510,8 @@ class _Run:
             "Apply it." if self._plan.action == "apply" else "Roll back for real.",
         )
 
-    async def _commit(self, attempt: Attempt, seconds: float) -> None:
-        plan = self._plan
+    async def _commit(self, attempt: Attempt) -> None:
+        plan, seconds = self._plan, monotonic() - self._began
         lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
         promised = attempt.promised if plan.online else None
         record = Record(self._run_id, attempt.xid, seconds, lock_seconds, promised)

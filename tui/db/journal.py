@@ -106,6 +106,8 @@ class Journal:
     """An append-only file of one run, mode 0600, flushed to the disk at every line."""
 
     def __init__(self, run_id: str, at: Path | None = None) -> None:
+        """Raises OSError when there can be no such file."""
+        self._empty = True
         parent = at or folder()
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -117,9 +119,12 @@ class Journal:
 
     def record(self, step: str, **facts: str | int | float | None) -> None:
         """Write one line and wait until it is on the disk. Raises OSError when it can not be kept."""
+        self._empty = False
         os.write(self._file, _line(step, facts).encode())
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Close the file, once."""
+        """Close the file, once; one in which nothing was recorded goes."""
         os.close(self._file)
+        if self._empty:
+            self.path.unlink(missing_ok=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from tui.core.proof import layer_state
+from tui.core.proof import BEYOND_STRUCTURE, layer_state
 from tui.core.run import Outcome
 from tui.core.text import count, one_line
 from tui.screens.steps.progress import failed_checks
 from tui.screens.steps.proof import proof_lines
 from tui.screens.steps.run import UNRESOLVED
 from tui.screens.steps.step import Promise, Standing, Step, field, heading, paragraph
-from tui.screens.steps.walk import BEYOND_STRUCTURE, Verification
+from tui.screens.steps.walk import Verification
 from tui.theme import Role
 from tui.widgets.lines import Line, line
 

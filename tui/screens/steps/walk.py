@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar, get_args
 
 from tui.core.aftermath import aftermath
-from tui.core.check import Check, Layer
+from tui.core.check import Check
 from tui.core.deck import Control, Deck, Problem
 from tui.core.look import Look
 from tui.core.plan import Preview
 from tui.core.preflight import PreflightCheck
-from tui.core.proof import Proof
+from tui.core.proof import BEYOND_STRUCTURE, Proof
 from tui.core.removal import removal_checks
 from tui.core.report import Report
 from tui.core.restore import restore_checks
@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 Told = Callable[[], object]
 
-BEYOND_STRUCTURE: tuple[Layer, ...] = ("safety", "behaviour")
 MODES: tuple[RollbackMode, ...] = get_args(RollbackMode)
 NOT_WORKED_OUT = "What that means here, and what can not be put back, is worked out from the ledger: the plan says it."
 
