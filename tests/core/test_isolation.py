@@ -292,7 +292,7 @@ def test_the_control_needs_one_of_its_tables(bundle: Bundle, spec: IsolationSpec
     found = drill(spec, bundle.expectation, Catalog())
     assert not found.making
     assert not found.broken
-    assert "none of the tables" in found.reason
+    assert "none of the bundle's tables" in found.reason
 
 
 def test_the_twin_has_the_policies_and_grants_of_the_live_table(bundle: Bundle, spec: IsolationSpec) -> None:

@@ -534,15 +534,23 @@ LARGE = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_time_is_linear_in_the_size(name: str) -> None:
-    """400 kB of a migration; of what is made to be slow 150 kB, where a quadratic scan would take half a minute."""
+    """Four times as much takes four times as long; a quadratic scan would take sixteen times. 400 kB of a migration; of
+    what is made to be slow 150 kB, where that would be half a minute.
+    """
     piece = LARGE[name]
-    size, bound = (400_000, 0.5) if name == "a migration" else (150_000, 3)
-    started = time.process_time()
-    statements = split(piece * (size // len(piece) + 1))
-    assert time.process_time() - started < bound
-    started = time.process_time()
-    check_script(statements)
-    assert time.process_time() - started < bound
+    size = 400_000 if name == "a migration" else 150_000
+
+    def seconds(size: int) -> float:
+        """The least of three: what else the machine does only adds to it."""
+        script = piece * (size // len(piece) + 1)
+        taken = []
+        for _ in range(3):
+            started = time.process_time()
+            check_script(split(script))
+            taken.append(time.process_time() - started)
+        return min(taken)
+
+    assert seconds(size) < 8 * seconds(size // 4) + 0.05
 
 
 def test_a_statement_is_small() -> None:

@@ -116,7 +116,7 @@ def test_a_replay_can_not_be_shown_where_nothing_can_be_drawn_and_says_what_can(
         (("README.md", "--plain"), "README.md:1: not a recording of patchdeck"),
         (("nowhere.jsonl", "--plain"), "nowhere.jsonl: there is no such file"),
         (("nowhere.jsonl", "--plain", "--speed", "2"), "leave --speed out"),
-        (("nowhere.jsonl", "--speed", "nan"), "--speed takes a number"),
+        (("nowhere.jsonl", "--speed", "nan"), "Invalid value for '--speed': 'nan'"),
         (("nowhere.jsonl", "--speed", "0"), "--speed"),
         ((), "FILE"),
     ],

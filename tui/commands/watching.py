@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 from tui.commands import words
@@ -34,11 +35,25 @@ def watch(options: Options) -> int:
 
     async def question(session: Glance) -> int:
         await session.sign_in()
-        while True:
-            await _show(session, out, every)
-            await asyncio.sleep(every)
+        interrupted = asyncio.Event()
+        # Not left to a task that is cancelled: whatever it waits for just then would have to let that through.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
+        following = asyncio.create_task(_follow(session, out, every))
+        waiting = asyncio.create_task(interrupted.wait())
+        await asyncio.wait((following, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            following.cancel()
+            raise KeyboardInterrupt
+        waiting.cancel()
+        return await following
 
     return ask(session, question)
+
+
+async def _follow(session: Glance, out: Output, every: float) -> int:
+    while True:
+        await _show(session, out, every)
+        await asyncio.sleep(every)
 
 
 async def _show(session: Glance, out: Output, every: float) -> None:
