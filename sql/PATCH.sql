@@ -950,15 +950,10 @@ in access exclusive mode;
 -- NULL stays allowed: only what is certain is filled in below, and NOT NULL would break runs in flight. A later
 -- migration can add it once every row has a tenant.
 
-alter table public.workflow_executions
-  add column if not exists tenant_id uuid
-  constraint workflow_executions_tenant_id_fkey references public.tenants (id) on delete cascade;
+alter table public.workflow_executions add column if not exists tenant_id uuid;
+alter table public.telemetry_events add column if not exists tenant_id uuid;
 
-alter table public.telemetry_events
-  add column if not exists tenant_id uuid
-  constraint telemetry_events_tenant_id_fkey references public.tenants (id) on delete cascade;
-
--- A log belongs to an execution of its own tenant. There is no "add constraint if not exists".
+-- An execution's own key with its tenant, for the logs below. There is no "add constraint if not exists".
 do $$
 begin
   if not exists (
@@ -968,20 +963,8 @@ begin
     alter table public.workflow_executions
       add constraint workflow_executions_id_tenant_id_key unique (id, tenant_id);
   end if;
-  if not exists (
-    select from pg_constraint
-    where conrelid = 'public.workflow_execution_logs'::regclass
-      and conname = 'workflow_execution_logs_execution_id_fkey'
-  ) then
-    alter table public.workflow_execution_logs
-      add constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
-      references public.workflow_executions (id, tenant_id) on delete cascade;
-  end if;
 end
 $$;
-
--- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
--- The policies hold API users to workflows of the row's tenant.
 
 -- Of each table one index on the tenant comes before its rows have one (the unique key above, and this one): a row version
 -- made while no index holds what changes keeps transactions older than this one from using the indexes made after it. All
@@ -1013,6 +996,41 @@ from (
   having count(*) = 1
 ) as sole
 where event.tenant_id is null and event.user_id = sole.user_id;
+
+-- Foreign keys after the rows: all rows are looked up at once, instead of each when it is filled in.
+do $$
+begin
+  if not exists (
+    select from pg_constraint
+    where conrelid = 'public.workflow_executions'::regclass and conname = 'workflow_executions_tenant_id_fkey'
+  ) then
+    alter table public.workflow_executions
+      add constraint workflow_executions_tenant_id_fkey foreign key (tenant_id)
+      references public.tenants (id) on delete cascade;
+  end if;
+  if not exists (
+    select from pg_constraint
+    where conrelid = 'public.telemetry_events'::regclass and conname = 'telemetry_events_tenant_id_fkey'
+  ) then
+    alter table public.telemetry_events
+      add constraint telemetry_events_tenant_id_fkey foreign key (tenant_id)
+      references public.tenants (id) on delete cascade;
+  end if;
+  -- A log belongs to an execution of its own tenant.
+  if not exists (
+    select from pg_constraint
+    where conrelid = 'public.workflow_execution_logs'::regclass
+      and conname = 'workflow_execution_logs_execution_id_fkey'
+  ) then
+    alter table public.workflow_execution_logs
+      add constraint workflow_execution_logs_execution_id_fkey foreign key (execution_id, tenant_id)
+      references public.workflow_executions (id, tenant_id) on delete cascade;
+  end if;
+end
+$$;
+
+-- workflow_executions.workflow_id gets no foreign key: it is older than workflows, its old values refer to nothing.
+-- The policies hold API users to workflows of the row's tenant.
 
 -- =====================================================================================================================
 -- 15 Their indexes

@@ -41,11 +41,9 @@ def test_equal_catalogs_differ_in_nothing() -> None:
     assert digest(mirror()) == digest(mirror())
 
 
-def test_order_sizes_and_rows_are_no_part_of_it() -> None:
+def test_order_is_no_part_of_it() -> None:
     live = mirror()
-    moved = change_table(live, "app.docs", rows=1e6, bytes=10**9)
-    moved = replace(moved, tables=moved.tables[::-1])
-    assert digest(moved) == digest(live)
+    assert digest(replace(live, tables=live.tables[::-1])) == digest(live)
 
 
 # A column's place is no part of the surface: dropping one would seem to change all behind it.

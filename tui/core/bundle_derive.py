@@ -87,12 +87,12 @@ def derive(before: Catalog, after: Catalog, patch: Sequence[Statement]) -> Expec
 
 
 def _facts(table: Table | None) -> Table | None:
-    """What of a table an expectation speaks about: no sizes, no comments, no owner."""
+    """What of a table an expectation speaks about: no comments, no owner."""
     if table is None:
         return None
     return msgspec.structs.replace(
         table,
-        owner="", usable=True, force_rls=False, rows=-1, bytes=0, acl_default=False, comment=None, rules=(),
+        owner="", usable=True, force_rls=False, acl_default=False, comment=None, rules=(),
         columns=tuple(msgspec.structs.replace(column, comment=None) for column in table.columns),
         policies=tuple(msgspec.structs.replace(policy, comment=None) for policy in table.policies),
         triggers=tuple(msgspec.structs.replace(trigger, comment=None) for trigger in table.triggers),

@@ -95,8 +95,6 @@ class Grant(msgspec.Struct, frozen=True):
 class Table(msgspec.Struct, frozen=True):
     """A table (or partitioned table) with everything that hangs on it.
 
-    `rows` is the planner's estimate (pg_class.reltuples, -1 when never analysed), `bytes` its size on disk as
-    pg_class estimates it (an exact one would wait behind an ACCESS EXCLUSIVE lock).
     `usable` says whether the connected role owns it, directly or through membership; it means the same everywhere.
     `acl_default` says that no right on it was ever written down: what holds is the server's default.
     """
@@ -113,8 +111,6 @@ class Table(msgspec.Struct, frozen=True):
     triggers: tuple[Trigger, ...] = ()
     rules: tuple[Rule, ...] = ()
     grants: tuple[Grant, ...] = ()
-    rows: float = -1
-    bytes: int = 0
     acl_default: bool = False
     comment: str | None = None
 

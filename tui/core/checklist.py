@@ -38,7 +38,7 @@ __all__ = [
     "TableSummary",
     "by_table",
     "compare",
-    "judge_part",
+    "judge_tables",
     "runs_as_invoker",
 ]
 
@@ -85,18 +85,18 @@ def compare(
     return tuple(checks)
 
 
-def judge_part(
+def judge_tables(
     expectation: Expectation,
-    part: Catalog,
+    live: Catalog,
     twin: Catalog,
     failures: Mapping[str, str],
     judged: MutableMapping[str, Judged],
 ) -> None:
-    """Judge the tables of an answer that is not whole yet, for the `compare` that will be asked about all of it."""
-    twins, owner = Twins(twin, failures), _owner(expectation, part)
+    """Judge the tables that are there by the twins there are so far, ahead of the `compare` with the last of them."""
+    twins, owner = Twins(twin, failures), _owner(expectation, live)
     for table in expectation.tables:
-        if (live := part.table(table.name)) is not None:
-            _table(table, live, twins, owner, judged)
+        if (there := live.table(table.name)) is not None:
+            _table(table, there, twins, owner, judged)
 
 
 def _table(

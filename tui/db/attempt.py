@@ -1,9 +1,9 @@
 """One attempt of a run as a batch of commands, and what its replies mean.
 
-Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, twins,
-catalog after, and behind that what nobody waits for while it travels and is compared: the locks held, the ledger's row.
-Where the file locks tables late, the twins are made before that, and everything that can be known without being alone
-with those tables. Everything goes out in one batch, so locks are held for one round trip and the server's own work.
+Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, catalog
+after, locks held, the ledger's row, twins. Where the file locks tables late, most twins are made before that, and
+everything that can be known without being alone with those tables; what comes after the catalog is made while that
+travels and is compared. Everything goes out in one batch: locks are held for one round trip and the server's own work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property, reduce
 import msgspec
 
 from tui.core.catalog import Catalog, decode
-from tui.core.checklist import Check, Judged, compare, judge_part
+from tui.core.checklist import Check, Judged, compare, judge_tables
 from tui.core.online import as_if_validated
 from tui.core.removal import removal_checks
 from tui.core.restore import restore_checks
@@ -29,11 +29,9 @@ from tui.db.probe import (
     again_commands,
     end_command,
     function_command,
-    joined,
     kept_catalog_command,
     read_twin,
     set_local,
-    split_catalog_commands,
     twin_commands,
 )
 from tui.db.queries import query
@@ -43,7 +41,7 @@ from tui.db.supabase import history_commands, what_was_done
 LONG = 20_000
 """Characters of a server message that are kept: all of any real one."""
 
-BEFORE, AFTER = "patchdeck.surface_before", ("patchdeck.surface_after_first", "patchdeck.surface_after_last")
+BEFORE, AFTER = "patchdeck.surface_before", "patchdeck.surface_after"
 """The settings in which the server keeps the catalogs for the ledger's row: they are not sent back to it."""
 
 SEQUENCES = Command(query("sequences"))
@@ -75,11 +73,10 @@ class Attempt:
     def keep(self, reply: Reply) -> None:
         """Keep the reply of one of our own commands, and judge by it as soon as that can be: the rest is on its way."""
         self._replies[reply.index] = reply
-        if reply.index == self._marks["after"]:
-            if self.twin is not None:
-                expectation = self._plan.bundle.expectation
-                judge_part(expectation, decode(reply.value), self.twin.catalog, self.twin.failures, self._judged)
-        elif reply.index == self._marks["after"] + 1:
+        if reply.index == self._marks["after"] and (twin := self._early_twin) is not None:
+            expectation = self._plan.bundle.expectation
+            judge_tables(expectation, self.promised, twin.catalog, twin.failures, self._judged)
+        elif reply.index == self._marks["end"] - 1:
             _ = self.checks
 
     def locks_are_had(self, index: int) -> bool:
@@ -119,8 +116,7 @@ class Attempt:
     @cached_property
     def after(self) -> Catalog:
         """The catalog after the last statement, inside the transaction."""
-        first, last = (decode(self._replies[self._marks["after"] + at].value) for at in (0, 1))
-        return joined(first, last)
+        return decode(self._replies[self._marks["after"]].value)
 
     @cached_property
     def promised(self) -> Catalog:
@@ -143,11 +139,15 @@ class Attempt:
     @cached_property
     def twin(self) -> Twin | None:
         """The twins made beside the result; None for a rollback, which is not judged by them."""
-        if self._plan.action == "rollback":
-            return None
-        made = [
-            read_twin(self._replies[self._marks[mark] - 1]) for mark in ("early_twins", "twins") if mark in self._marks
-        ]
+        return None if self._plan.action == "rollback" else self._twins_of("early_twins", "twins")
+
+    @property
+    def _early_twin(self) -> Twin | None:
+        """Those that were made before the file locked its tables, None where all are made on the result."""
+        return self._twins_of("early_twins") if "early_twins" in self._marks else None
+
+    def _twins_of(self, *marks: str) -> Twin:
+        made = [read_twin(self._replies[self._marks[mark] - 1]) for mark in marks if mark in self._marks]
         made = [self._kept, *made] if self._kept else made
         return reduce(lambda old, new: Twin(overlay(old.catalog, new.catalog), new.failures), made)
 
@@ -217,12 +217,13 @@ class Attempt:
         self._run(range(point or 0, len(plan.statements)))
         named = msgspec.json.encode([name for name, _ in locks.wanted]).decode()
         self.commands.append(EMPTY_PATH)
+        self._add("after", kept_catalog_command(bundle, AFTER))
+        self._add("held", Command(query("locks_held"), (named,)))
+        self.commands += [self._row] if self._row else []
         if plan.action == "apply":
             self.commands += again_commands() if "early_twins" in self._marks else self._twins()
             self._mark("twins")
-        self._add("after", *split_catalog_commands(bundle, AFTER))
-        self._add("held", Command(query("locks_held"), (named,)))
-        self.commands += [self._row, end_command()] if self._row else [end_command()]
+        self._add("end", end_command())
 
     def _twins(self) -> list[Command]:
         """Most twins were made by the look before; here, on the patch's result, only what could not be made then."""

@@ -122,31 +122,8 @@ def kept_catalog_command(bundle: Bundle, keep: str) -> Command:
     """The same with the function of `function_command`; the server keeps the answer in the setting `keep` until the
     transaction ends.
     """
-    return _kept(keep, _wanted(bundle))
-
-
-def split_catalog_commands(bundle: Bundle, keep: tuple[str, str]) -> list[Command]:
-    """The same in two answers, so that one can be judged while the other is made: the tables that the patch creates,
-    then all the rest. `joined` makes one catalog of them again.
-    """
-    wanted = _wanted(bundle)
-    created = sorted(table.name for table in bundle.expectation.tables if table.origin == "created")
-    tables, views = ([name for name in wanted[kind] if name not in created] for kind in ("tables", "views"))
-    nothing_else: dict[str, list[str]] = {"functions": [], "publications": [], "schemas": []}
-    return [
-        _kept(keep[0], wanted | nothing_else | {"described": created}),
-        _kept(keep[1], wanted | {"described": tables + views}),
-    ]
-
-
-def joined(first: Catalog, last: Catalog) -> Catalog:
-    """The catalog of two answers."""
-    return msgspec.structs.replace(last, tables=tuple(sorted(first.tables + last.tables, key=lambda table: table.name)))
-
-
-def _kept(keep: str, wanted: Mapping[str, object]) -> Command:
     sql = f"select set_config('{keep}', pg_temp.{FUNCTION}($1), true)"
-    return Command(sql, (json.dumps(dict(wanted) | {"twin": False}),))
+    return Command(sql, (json.dumps(_wanted(bundle) | {"twin": False}),))
 
 
 def function_command() -> Command:
@@ -196,7 +173,7 @@ def _make_twins() -> list[Command]:
     return [Command(query("twin")), Command("select " + ", ".join(f"current_setting('{name}')" for name in settings))]
 
 
-def _wanted(bundle: Bundle) -> dict[str, list[str]]:
+def _wanted(bundle: Bundle) -> dict[str, object]:
     """What the catalog read is to cover: the expectation, the prerequisites and what the panels ask for."""
     expectation, manifest = bundle.expectation, bundle.manifest
     tables = [table.name for table in expectation.tables]

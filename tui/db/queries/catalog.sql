@@ -1,9 +1,8 @@
 -- What stands in the catalog of everything a bundle names, as one JSON document of the shape of core/catalog.py.
 -- $1 = JSON {tables, views, functions, publications, schemas, roles: [names], twin: bool}. A name that is not there is
--- left out of the answer. With `described`, a list of names too, only these of the relations are. With twin, relations are looked up in the session's own temporary schema and called by the name
+-- left out of the answer. With twin, relations are looked up in the session's own temporary schema and called by the name
 -- they stand for, so that their definitions compare literally with the live ones (decision 27).
 -- The caller sets search_path = '' first: only then does the deparser qualify every name.
--- Sizes come from pg_class: pg_total_relation_size() would wait behind somebody's ACCESS EXCLUSIVE lock.
 with asked as materialized (
     select $1::json as what, ($1::json ->> 'twin')::boolean as twin
 ),
@@ -16,10 +15,8 @@ relation_names as materialized (
       ) as names (called)
 ),
 relations as materialized (
-    select c.oid, c.relkind, c.relname, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.reltuples,
-           c.reloptions, c.reltoastrelid, c.relpages, r.schema, r.called, a.twin,
-           a.what -> 'described' is null
-           or r.called in (select json_array_elements_text(a.what -> 'described')) as described
+    select c.oid, c.relkind, c.relname, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity,
+           c.reloptions, r.schema, r.called, a.twin
       from asked a
       cross join relation_names r
       join pg_catalog.pg_class c on c.relname = r.name::name
@@ -50,7 +47,7 @@ relation_grants as materialized (
            where a.attrelid = r.oid and a.attacl is not null and not a.attisdropped
            group by e.grantee, e.privilege_type, a.attname
       ) g
-     where g.grantee <> r.relowner and not r.twin and r.described
+     where g.grantee <> r.relowner and not r.twin
      group by r.oid
 ),
 relation_triggers as materialized (
@@ -69,7 +66,6 @@ relation_triggers as materialized (
                order by t.tgname) as triggers
       from relations r
       join pg_catalog.pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
-     where r.described
      group by r.oid
 ),
 table_parts as (
@@ -79,13 +75,6 @@ table_parts as (
         'usable', pg_has_role(r.relowner, 'USAGE'),
         'rls', r.relrowsecurity,
         'force_rls', r.relforcerowsecurity,
-        'rows', r.reltuples,
-        'bytes', current_setting('block_size')::bigint * (
-            r.relpages
-            + (select coalesce(sum((select i.relpages from pg_catalog.pg_class i where i.oid = x.indexrelid)), 0)
-                 from pg_catalog.pg_index x
-                where x.indrelid in (r.oid, r.reltoastrelid))
-            + coalesce((select t.relpages from pg_catalog.pg_class t where t.oid = r.reltoastrelid), 0)),
         'acl_default', r.relacl is null,
         'comment', (select d.description from pg_catalog.pg_description d
                          where d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0),
@@ -152,7 +141,7 @@ table_parts as (
       from relations r
       left join relation_grants g on g.oid = r.oid
       left join relation_triggers t on t.oid = r.oid
-     where r.relkind in ('r', 'p') and r.described
+     where r.relkind in ('r', 'p')
 ),
 view_parts as (
     select r.called, r.twin, r.schema, json_build_object(
@@ -183,7 +172,7 @@ view_parts as (
       from relations r
       left join relation_grants g on g.oid = r.oid
       left join relation_triggers t on t.oid = r.oid
-     where r.relkind in ('v', 'm') and r.described
+     where r.relkind in ('v', 'm')
 ),
 -- A trigger of a twin says `ON pg_temp.name`.
 relation_bodies as (

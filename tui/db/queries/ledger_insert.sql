@@ -1,6 +1,5 @@
 -- One run of the transaction that is open, before anybody knows whether it will be committed: ledger_finish.sql then adds
--- what is only known at the end. The catalogs are those the server kept when they were read in this transaction, the one
--- after in two parts.
+-- what is only known at the end. The catalogs are those the server kept when they were read in this transaction.
 insert into patchdeck.runs (
     run_id, bundle, version, checksum, digest, action, mode, operator, client_host, server_version, xid,
     started_at, finished_at, seconds, lock_seconds, statements, outcome, findings_before,
@@ -9,9 +8,5 @@ insert into patchdeck.runs (
     $1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, current_setting('server_version'), pg_current_xact_id()::text,
     now(), clock_timestamp(), 0, 0, $10::integer, $11,
     $12::jsonb, current_setting('patchdeck.surface_before')::jsonb,
-    (select jsonb_set(last.part, '{tables}', (
-                select coalesce(jsonb_agg(t.body order by t.body ->> 'name' collate "C"), '[]')
-                  from jsonb_array_elements((first.part -> 'tables') || (last.part -> 'tables')) as t (body)))
-       from cast(current_setting('patchdeck.surface_after_first') as jsonb) as first (part),
-            cast(current_setting('patchdeck.surface_after_last') as jsonb) as last (part))
+    current_setting('patchdeck.surface_after')::jsonb
 )
