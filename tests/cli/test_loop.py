@@ -84,6 +84,7 @@ def test_the_whole_loop(make_database: MakeDatabase, route: str) -> None:
     assert [run["action"] for run in history.json["runs"]] == ["rollback", "apply", "apply"]
 
 
+@pytest.mark.parametrize("route", ["pooled"])
 def test_a_person_is_told_the_same(make_database: MakeDatabase) -> None:
     database = make_database("legacy")
     dsn, name = database.dsn, database.name
@@ -107,6 +108,7 @@ def test_a_person_is_told_the_same(make_database: MakeDatabase) -> None:
         assert "\x1b" not in ran.out + ran.err
 
 
+@pytest.mark.parametrize("route", ["pooled"])
 def test_damage_is_found_and_named(make_database: MakeDatabase) -> None:
     dsn = make_database("broken").dsn
     status = patchdeck("status", "--json", dsn=dsn)
@@ -152,6 +154,7 @@ def _bundle_with(tmp_path: Path, **texts: str) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("route", ["pooled"])
 def test_an_error_in_line_57_is_placed_and_undone(make_database: MakeDatabase, tmp_path: Path) -> None:
     database = make_database("legacy")
     before = schema_of(database.admin_dsn)
@@ -172,6 +175,7 @@ def test_an_error_in_line_57_is_placed_and_undone(make_database: MakeDatabase, t
     assert "as it was" in told.out
 
 
+@pytest.mark.parametrize("route", ["pooled"])
 def test_nothing_half_green_commits(make_database: MakeDatabase, tmp_path: Path) -> None:
     """Every statement succeeds, and the result is not what the bundle promises: the checks stop the COMMIT."""
     database = make_database("legacy")

@@ -20,6 +20,7 @@ def database(make_database: MakeDatabase) -> Database:
     return make_database("legacy")
 
 
+@pytest.mark.parametrize("route", ["pooled"])
 def test_row_and_file_belong_together(database: Database, tmp_path: Path) -> None:
     project, inside = tmp_path / "app", tmp_path / "app" / "web"
     inside.mkdir(parents=True)

@@ -24,6 +24,7 @@ def _written() -> list[Path]:
     return sorted((Path(os.environ["XDG_STATE_HOME"]) / "patchdeck/reports").glob("*"))
 
 
+@pytest.mark.parametrize("route", ["direct"])
 def test_it_is_written_after_a_run_and_made_again_from_the_ledger(make_database: MakeDatabase, tmp_path: Path) -> None:
     database = make_database("legacy")
     dsn, name = database.dsn, database.name

@@ -27,6 +27,9 @@ TRUTH = (Path(__file__).parent / "truth.sql").read_text(encoding="utf-8")
 LOCKS_GONE_WITHIN = 3.0
 """Seconds after the fault within which no lock of a dead or refused run may be left."""
 
+PLAIN = "-c jit=off"
+"""Where a server can compile queries it does so with the truth's, for seconds each time."""
+
 # Strong locks and our advisory lock, of any session but the observer's own and the bystanders a test names.
 HELD = """
 select count(*) from pg_locks l join pg_stat_activity a using (pid)
@@ -187,7 +190,7 @@ class Stage:
     async def look(self) -> Truth:
         """What the database is now."""
         dsn = self.database.admin_dsn
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as admin:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, options=PLAIN) as admin:
             surface, tables, ledger = await _row(admin, self._truth)
             rows = " || ".join(
                 f"(select coalesce(md5(string_agg(t::text, '' order by t::text)), '') from {name} t)" for name in tables
@@ -199,7 +202,7 @@ class Stage:
     async def wait_for_locks(self, since: float) -> float:
         """Seconds from `since` (monotonic) until no lock of a run was left; gives up at 20."""
         dsn = self.database.admin_dsn
-        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as admin:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, options=PLAIN) as admin:
             while True:
                 (held,) = await _row(admin, HELD)
                 passed = monotonic() - since

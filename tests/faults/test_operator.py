@@ -182,7 +182,7 @@ async def test_a_journal_that_can_not_be_written(
         for kind, folder in (("journal folder is a file", taken), ("journal folder can not be made", Path("/proc/no"))):
             word, seen = await drive(made.target, made.plan(), folder)
             case = await made.judge(campaign, kind, moment_of(seen[:-1]), word, monotonic())
-            assert (case.state, case.word) == ("before", "rolled_back")
+            assert (case.state, case.word) == ("before", "refused")
         for full_at, state in ((1, "before"), (2, "after")):
             calls = [0]
 

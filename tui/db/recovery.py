@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.core.earlier import Earlier, Fate
 from tui.core.run import Outcome
-from tui.db.commit import RESOLVE_WITHIN, resolve
+from tui.db import commit
 from tui.db.journal import Unfinished, finish, unfinished
 from tui.db.target import Target
 
@@ -23,7 +23,7 @@ async def recover(target: Target, journals: Path | None = None, *, within: float
     """
     found = []
     for entry in unfinished(target.destination, journals):
-        outcome = await resolve(target, entry.run_id, entry.xid, RESOLVE_WITHIN if within is None else within)
+        outcome = await commit.resolve(target, entry.run_id, entry.xid, within or commit.RESOLVE_WITHIN)
         if outcome is not Outcome.UNKNOWN:
             with suppress(OSError):
                 finish(entry, str(outcome))
