@@ -133,9 +133,13 @@ class PtySession:
         return self._display.lines
 
     def cells(self, line: int) -> list[Cell]:
-        """The cells of a line, with what they look like."""
+        """The cells of a line, with what they look like.
+
+        A blank shows no ink: which colour of it was set when it was written depends on what else its frame painted.
+        """
         row = self._emulated().buffer[line]
-        return [row[column] for column in range(self._display.columns)]
+        cells = (row[column] for column in range(self._display.columns))
+        return [cell._replace(fg="default") if cell.data == " " and not cell.reverse else cell for cell in cells]
 
     def painted(self, since: int) -> str:
         """What an empty terminal would show of what was written from byte `since` on."""
