@@ -38,8 +38,9 @@ SIZES = ((120, 40), (80, 24))
 RATE = 5.0
 """Rows a second that come in."""
 KEYS = 60
-SILENCE = 0.08
-"""Seconds without a byte after which the answer to a key is over."""
+WALK = "jjjjkkkk"
+ANSWERED = 0.15
+"""Seconds after which the answer to a key is over, and a key without one counts as if it had taken so long."""
 CLOCK_CELLS, FRAME_ENDS = 9, len(b"\x1b[?2026h\x1b[?2026l")
 FRAME, PLACE = re.compile(rb"\x1b\[\?2026[hl]"), re.compile(rb"\x1b\[(\d+);(\d+)H")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -221,22 +222,46 @@ def watch(running: Metered, seconds: int, *, each_second: str = "") -> Seconds:
     return Seconds(tuple(map(len, pieces)), tuple(of_the_clock(piece, running.columns) for piece in pieces), cpu)
 
 
-def press(running: Metered) -> list[float]:
-    """Seconds from a key to the last byte of its answer, for `KEYS` keys at odd moments of the ticks."""
+def starts(written: bytes) -> Iterator[tuple[int, int]]:
+    """The rows and columns, from 1, at which something was drawn; without the title's row, where the clock is."""
+    return ((row, int(place[2])) for place in PLACE.finditer(written) if (row := int(place[1])) > 1)
+
+
+def reach(running: Metered) -> dict[int, int]:
+    """How far to the right keys draw in each row, while nothing is asked of the database and nothing else moves."""
+    running.send(" ")
+    running.pump(1.5)
+    furthest: dict[int, int] = {}
+    for key in WALK * 2:
+        before = len(running.written)
+        running.send(key)
+        running.pump(0.2)
+        for row, column in starts(bytes(running.written[before:])):
+            furthest[row] = max(column, furthest.get(row, 0))
+    running.send(" ")
+    running.pump(1.5)
+    return furthest
+
+
+def press(running: Metered, own: dict[int, int]) -> list[float]:
+    """Seconds from a key to the last byte of its answer, for `KEYS` keys at odd moments of the ticks.
+
+    A frame that draws only where keys do not (`own`, from `reach`) is a tick's and not the answer.
+    """
     found = []
     for number in range(KEYS):
         running.pump(0.217)
         before, sent = len(running.reads), monotonic()
-        running.send("jjjjkkkk"[number % 8])
-        running.wait_until(lambda before=before: len(running.reads) > before, 5, "an answer")  # type: ignore[misc]
-        while running.pump(SILENCE):
-            pass
-        last = sent
-        for when, _ in running.reads[before:]:
-            if when - max(last, running.reads[before][0]) > SILENCE:
-                break
-            last = when
-        found.append(last - sent)
+        running.send(WALK[number % len(WALK)])
+        running.pump(ANSWERED)
+        ends = [total for _, total in running.reads[before - 1 :]]
+        pieces = [bytes(running.written[first:last]) for first, last in pairwise(ends)]
+        answers = [
+            when - sent
+            for (when, _), piece in zip(running.reads[before:], pieces, strict=True)
+            if any(column <= own.get(row, 0) for row, column in starts(piece))
+        ]
+        found.append(max(answers, default=ANSWERED))
     return found
 
 
@@ -297,7 +322,9 @@ def measure(
             # In the narrow layout the keys act on the rows, and the marked one would hold the view where it is.
             moving = watch(running, options.seconds, each_second="g" if columns < 110 else "")
             say(f"{RATE:g} rows a second", moving)
-            keys = press(running)
+            running.send("1g")
+            own = reach(running)
+            keys = press(running, own)
             grown = grow(running, minutes) if minutes else 0.0
         used = running.memory()
     load = os.getloadavg()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from tui.core.facts import Runner
@@ -142,8 +143,11 @@ class Panels:
 
 def merge_rows(kept: Sequence[Row], fresh: Iterable[Row], since: datetime) -> tuple[Row, ...]:
     """`kept` with `fresh` laid over it by id: newest first, none older than `since`, at most ROWS_KEPT."""
-    rows = {row.id: row for row in kept}
-    rows.update((row.id, row) for row in fresh)
+    new = {row.id: row for row in fresh}
+    if not new and (not kept or _newest_last(kept[-1])[0] >= since):
+        # The usual second on a quiet database.
+        return tuple(kept)
+    rows = {row.id: row for row in kept} | new
     recent = (row for row in rows.values() if _newest_last(row)[0] >= since)
     return tuple(sorted(recent, key=_newest_last, reverse=True)[:ROWS_KEPT])
 
@@ -165,10 +169,15 @@ def fill_buckets(known: Iterable[Bucket], now: datetime, window: int, width: int
     Those not among `known` are empty; a later one in `known` wins over an earlier one of the same time.
     """
     found = {bucket.at: bucket for bucket in known if bucket.at is not None}
-    last = int(now.timestamp()) // width * width
-    starts = range(last - (window // width - 1) * width, last + 1, width)
-    times = (datetime.fromtimestamp(start, UTC) for start in starts)
-    return tuple(found.get(at, Bucket(at)) for at in times)
+    return tuple(found.get(at, Bucket(at)) for at in _starts(int(now.timestamp()) // width * width, window, width))
+
+
+@lru_cache(maxsize=8)
+def _starts(last: int, window: int, width: int) -> tuple[datetime, ...]:
+    """When the buckets of a window begin, whose newest does at `last`."""
+    return tuple(
+        datetime.fromtimestamp(start, UTC) for start in range(last - (window // width - 1) * width, last + 1, width)
+    )
 
 
 def sum_buckets(buckets: Iterable[Bucket], whole: Bucket) -> Bucket:

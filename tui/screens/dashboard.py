@@ -165,7 +165,7 @@ class Dashboard(TitledScreen):
 
     def tick(self) -> None:
         """A second has passed: ages move where something has one."""
-        super().tick()
+        self.clock.tick(self.context.now())
         if self._staleness() != (self._was_stale, self._checks_were_stale):
             self.changed(ALL_PARTS)
         else:
@@ -378,8 +378,8 @@ class Dashboard(TitledScreen):
         self.rest()
 
     def _show_band(self) -> None:
-        self.show_title()
         band = self.context.band(self._tally)
+        self.show_title(band)
         framed = self.wide and self.size.height >= TALL
         if framed:
             self.verdict.show(migration_lines(band, self.size.width - 4, self.glyphs))

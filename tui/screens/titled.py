@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 
 from tui.screens.base import DeckScreen
 from tui.screens.context import Context
-from tui.widgets.band import WIDE, Clock, TitleBar, title_line
+from tui.widgets.band import WIDE, Band, Clock, TitleBar, title_line
 
 CLOCK_CELLS = 9
 
@@ -44,11 +44,11 @@ class TitledScreen(DeckScreen):
         self.clock.tick(self.context.now())
         self.show_title()
 
-    def show_title(self) -> None:
-        """Show the title line as it is now."""
+    def show_title(self, band: Band | None = None) -> None:
+        """Show the title line as it is now; `band` where that has been made already."""
         cells = self.size.width - CLOCK_CELLS
         if cells > 0:
-            self.title_bar.show((title_line(self.context.band(), cells, self.glyphs, wide=self.wide),))
+            self.title_bar.show((title_line(band or self.context.band(), cells, self.glyphs, wide=self.wide),))
 
     def on_mount(self) -> None:
         """The title is there from the first paint on."""

@@ -32,11 +32,15 @@ class Errors(LivePanel):
         self._data: ErrorsPanel | None = None
         self._now: datetime | None = None
         self._old = False
+        self._seen: tuple[str, ...] = ()
 
     def show(self, panel: ErrorsPanel | None, *, now: datetime | None, stale: bool) -> None:
         """Show the panel as it is now; `now` is the server's clock, None panel while nothing was answered yet."""
-        self._data, self._now, self._old = panel, now, stale
-        self.fill()
+        seen = tuple(last_seen(group.last_at, now) for group in panel.groups) if panel else ()
+        same = panel is not None and panel is self._data and (stale, seen) == (self._old, self._seen)
+        self._data, self._now, self._old, self._seen = panel, now, stale, seen
+        if not same:
+            self.fill()
 
     def fill(self) -> None:
         """Show what was last given, in the order that was chosen."""
