@@ -1,4 +1,4 @@
-"""A screen that covers those beneath it and is not repainted when they change; what belongs together it paints at once."""
+"""A screen that covers those beneath it and is not repainted with them; what belongs together it paints at once."""
 
 from __future__ import annotations
 
