@@ -21,7 +21,9 @@ help:
 demo: $(DEMO)
 	@$(BIN)/python -m tui demo
 
+# Compiled first: where the environment forbids to write bytecode, every start of the product would compile all of it.
 test: $(TEST)
+	@$(BIN)/python -m compileall -q tui
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 # One after another, each to its end, whatever goals the one before missed.

@@ -5,12 +5,16 @@ It would take a tenth of the time until the dashboard shows data (measured), and
 
 from __future__ import annotations
 
+import atexit
 import gc
 
 SELDOM = 50_000
 """New objects before they are looked through, where Python's own limit is some hundreds."""
 
 _usual = gc.get_threshold()
+
+# What is there at the end ends with the process. Python would look through it three times first: as long as psql takes.
+atexit.register(gc.freeze)
 
 
 def begin() -> None:

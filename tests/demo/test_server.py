@@ -125,7 +125,7 @@ def test_when_the_parent_is_killed_everything_ends(demo_folder: Path, number: si
         part for process in processes_of(demo_folder) for part in process.cmdline()
     }
     parent.send_signal(number)
-    parent.wait(5)
+    parent.wait(30)
     wait_for(lambda: not processes_of(demo_folder))
     with pytest.raises(psycopg.OperationalError):
         ask(dsn, "select 1")

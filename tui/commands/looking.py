@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.commands import words
 from tui.commands.session import ask, open_glance, open_session
 from tui.exits import Exit
 from tui.options import Options
@@ -18,17 +17,22 @@ if TYPE_CHECKING:
     from tui.db.glance import Glance
     from tui.db.session import Session
 
+JUDGES = ("tui.core.checklist", "tui.commands.words")
+"""What has no use before the database has answered."""
+
 
 def status(options: Options, *, as_json: bool) -> int:
     """The glance: one look, judged."""
     out = Output(ascii_only=options.ascii)
     session = open_glance(options, out)
-    look = ask(session, _look)
+    look = ask(session, _look, meanwhile=JUDGES)
     if as_json:
         from tui.commands import documents
 
         out.json(documents.status(session, look))
     else:
+        from tui.commands import words
+
         words.status(out, session, look)
     if any(earlier.fate == "unknown" for earlier in look.earlier):
         return Exit.UNKNOWN
@@ -54,6 +58,8 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
 
         out.json(documents.plan(session, look, wanted, preview))
     else:
+        from tui.commands import words
+
         words.plan(out, session, look, wanted, preview)
     return Exit.REFUSED if preview.obstacle else Exit.HEALTHY
 
@@ -68,6 +74,8 @@ def history(options: Options, *, as_json: bool) -> int:
 
         out.json(documents.history(session, look))
     else:
+        from tui.commands import words
+
         words.history(out, look)
     return Exit.HEALTHY
 

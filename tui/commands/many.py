@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tui.commands import words
 from tui.commands.session import fetch_password, find_target
 from tui.config import NamedTarget, configured, user_file
-from tui.core.bundle import Bundle, BundleError
+from tui.core.bundle import BundleError
 from tui.core.deck import Aim, Problem
 from tui.core.text import count
 from tui.exits import Exit, Stop
@@ -22,6 +22,7 @@ from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 if TYPE_CHECKING:
     from tui.commands import shapes
     from tui.core.look import Look
+    from tui.db.sight import Shared
     from tui.db.target import Target
 
 AT_ONCE = 64
@@ -43,11 +44,15 @@ class Glance:
         """What `status` on this target alone would exit with."""
         if self.look is None:
             return Exit.UNREACHABLE
+        if any(earlier.fate == "unknown" for earlier in self.look.earlier):
+            return Exit.UNKNOWN
         return Exit.HEALTHY if self.look.verdict.healthy else Exit.FAILED
 
 
 def status_of_all(options: Options, *, as_json: bool) -> int:
-    """Look at every configured target; the worst of their exit codes: 3 before 1 before 0. Raises ConfigError."""
+    """Look at every configured target; the worst of their exit codes, 6 before 3 before 1 before 0. Raises
+    ConfigError.
+    """
     if options.dsn is not None or options.target is not None:
         raise Stop(Exit.USAGE, "--all takes every configured target: leave --dsn and --target out")
     out = Output(ascii_only=options.ascii)
@@ -64,22 +69,24 @@ def status_of_all(options: Options, *, as_json: bool) -> int:
 
 async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[Glance]:
     """The glances in the order of `targets`."""
-    room, bundles = asyncio.Semaphore(AT_ONCE), dict[str, Bundle]()
+    from tui.db.sight import Shared
 
-    def bundle_of(one: NamedTarget) -> Bundle:
+    room, bundles = asyncio.Semaphore(AT_ONCE), dict[str, Shared]()
+
+    def shared_by(one: NamedTarget) -> Shared:
         folder = options.bundle or one.bundle
         # A hundred targets mostly share a bundle, which takes longer to read than a database takes to answer.
         if str(folder) not in bundles:
-            bundles[str(folder)] = read_bundle(folder, scripts=False)
+            bundles[str(folder)] = Shared(read_bundle(folder, scripts=False))
         return bundles[str(folder)]
 
     async def glance(one: NamedTarget) -> Glance:
         try:
-            bundle, target = bundle_of(one), find_target(one, read_only=options.read_only)
+            shared, target = shared_by(one), find_target(one, read_only=options.read_only)
             async with room:
                 if one.settings.password_command is not None:
                     await asyncio.to_thread(fetch_password, one, target)
-                return await _look(one, target, bundle)
+                return await _look(one, target, shared)
         except (Stop, Problem) as problem:
             return Glance(one, problem=problem.message, hint=problem.hint)
         except BundleError as problem:
@@ -88,10 +95,10 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
     return list(await asyncio.gather(*(glance(one) for one in targets)))
 
 
-async def _look(one: NamedTarget, target: Target, bundle: Bundle) -> Glance:
+async def _look(one: NamedTarget, target: Target, shared: Shared) -> Glance:
     from tui.db.glance import Glance as Looking
 
-    session = Looking(target, bundle, by_record=True)
+    session = Looking(target, shared.bundle, by_record=True, shared=shared)
     try:
         return Glance(one, deck=session, look=await session.look())
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from tui.commands.secrets import warn_of_secrets
@@ -88,13 +90,25 @@ def fetch_password(chosen: NamedTarget | None, target: Target) -> None:
         target.give_password(from_command(command))
 
 
-def ask(session: G, question: Callable[[G], Awaitable[T]]) -> T:
-    """The answer to `question`, with the session closed afterwards whatever happens. Raises what it raises."""
+def ask(session: G, question: Callable[[G], Awaitable[T]], *, meanwhile: Sequence[str] = ()) -> T:
+    """The answer to `question`, with the session closed afterwards whatever happens. Raises what it raises.
+
+    `meanwhile`: modules to be loaded while the server is waited for.
+    """
 
     async def answer() -> T:
+        loading = asyncio.create_task(_load(meanwhile))
         try:
             return await question(session)
         finally:
+            loading.cancel()
             await session.close()
 
     return run(answer())
+
+
+async def _load(modules: Sequence[str]) -> None:
+    """Import one after the other; in between comes whatever the server has sent."""
+    for module in modules:
+        import_module(module)
+        await asyncio.sleep(0)

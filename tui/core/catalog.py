@@ -7,6 +7,7 @@ through the same deparser of the same server (decision 27). All names are schema
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -233,8 +234,10 @@ class Catalog(msgspec.Struct, frozen=True):
         return parts[2] in columns
 
 
-def decode(document: str | bytes) -> Catalog:
-    """The catalog in a JSON document of `catalog.sql`.
+@lru_cache(maxsize=4)
+def decode(document: str) -> Catalog:
+    """The catalog in a JSON document of `catalog.sql`. The same document is the same catalog: mostly nothing has
+    changed since the last look, or between one database and the next.
 
     Raises msgspec.ValidationError when the document is not of this shape, which is a defect of the query, not of the
     database.

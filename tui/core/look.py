@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from tui.core.catalog import Catalog
-from tui.core.checklist import Check
+from tui.core.check import Check
 from tui.core.earlier import Earlier
 from tui.core.verdict import Verdict
 

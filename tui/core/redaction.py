@@ -7,6 +7,7 @@ the text, since a log line is outside text: nothing below can be entered twice f
 from __future__ import annotations
 
 import re
+from functools import cache
 
 MASK = "***"
 """What stands where a secret was."""
@@ -23,12 +24,11 @@ _NAME = (
     r"|(?:access|refresh|auth|bearer|session|api|id)[_-]?token)\w{0,20}"
 )
 _GIVEN = r"""(?:\\*["']\s{0,8}:|\\*["']?\s{0,8}(?:=>?|:=))\s{0,8}"""
-_SECRET = re.compile(
+_SECRET = (
     rf"""(?P<kept>{_NAME}{_GIVEN}|(?<![a-z])password\s{{1,8}}(?='))(?P<value>{_VALUE})"""
     r"|(?P<scheme>(?<![a-z])(?:bearer|basic)\s{1,8})[\w.~+/=-]{16,}"
     r"|(?-i:eyJ)[\w-]{6,}(?:\.[\w-]*){0,3}"
-    r"|whsec_[\w+/=-]+|sb_secret_[\w-]+|sbp_[\w-]{8,}|(?<![a-z0-9])sk[-_][\w-]{16,}|SCRAM-SHA-256\$\S+",
-    re.IGNORECASE | re.DOTALL,
+    r"|whsec_[\w+/=-]+|sb_secret_[\w-]+|sbp_[\w-]{8,}|(?<![a-z0-9])sk[-_][\w-]{16,}|SCRAM-SHA-256\$\S+"
 )
 
 # Most text has none of these, and looking for them costs a twentieth of the expression above, which holds all of them.
@@ -60,7 +60,13 @@ def redact(text: str) -> str:
     folded = text.lower()
     if not any(hint in folded for hint in _HINTS):
         return text
-    return _SECRET.sub(_masked, text)
+    return _secret().sub(_masked, text)
+
+
+@cache
+def _secret() -> re.Pattern[str]:
+    """Compiled when there is a hint of one: that takes as long as all that most commands ask of this module."""
+    return re.compile(_SECRET, re.IGNORECASE | re.DOTALL)
 
 
 def _masked(found: re.Match[str]) -> str:

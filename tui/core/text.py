@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from unicodedata import category
 
 from rich.cells import cell_len, set_cell_size
@@ -46,12 +47,10 @@ _INVISIBLE = (
 )
 # The selector that asks for the coloured form of a symbol says nothing and makes its width uncertain: left out.
 _PRESENTATION = "(?<=[\xa9\xae\u203c-\u3299\U0001f000-\U0001faff])(?P<presentation>[\ufe0e\ufe0f])"
-_HARMFUL = re.compile(f"{_PRESENTATION}|[\0-\x1f{_INVISIBLE}]")
-_HARMFUL_BUT_NEWLINE = re.compile(f"{_PRESENTATION}|[\0-\x09\x0b-\x1f{_INVISIBLE}]")
 _MAY_BE_MARK = re.compile("[\u0300-\U0010ffff]")
 _BLANKS = re.compile("[ \t\r\n]+")
 # Those of width 0 that no character around them gets its width from, as rich.cells measures them.
-_WIDTHLESS = re.compile(
+_WIDTHLESS = (
     "[\0-\x1f\x7f-\x9f\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -70,7 +69,7 @@ def visible(text: str, *, limit: int = 4096, newlines: bool = False) -> str:
         return text
     if newlines and "\r" in text:
         text = text.replace("\r\n", "\n")
-    return _clean(text, limit, _HARMFUL_BUT_NEWLINE if newlines else _HARMFUL, lambda more: f"… ({more} more)")
+    return _clean(text, limit, _harmful(newlines=newlines), lambda more: f"… ({more} more)")
 
 
 def one_line(text: str, limit: int) -> str:
@@ -80,7 +79,7 @@ def one_line(text: str, limit: int) -> str:
     if len(text) <= limit and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip(" ")
     text = _BLANKS.sub(lambda run: " ⏎ " if "\n" in run[0] or "\r" in run[0] else " ", text.strip(" \t\r\n"))
-    return _clean(text, limit, _HARMFUL, lambda _: "…")
+    return _clean(text, limit, _harmful(newlines=False), lambda _: "…")
 
 
 def strip_controls(text: str) -> str:
@@ -91,7 +90,7 @@ def strip_controls(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return re.sub("[\ud800-\udfff]", "?", _WIDTHLESS.sub("", text)).replace("\xad", "-")
+    return re.sub("[\ud800-\udfff]", "?", re.sub(_WIDTHLESS, "", text)).replace("\xad", "-")
 
 
 def fit(text: str, cells: int) -> str:
@@ -106,6 +105,13 @@ def fit_right(text: str, cells: int) -> str:
 
 Edit = tuple[int, str]
 """The index of one character, and what takes its place."""
+
+
+@cache
+def _harmful(*, newlines: bool) -> re.Pattern[str]:
+    """What is made visible, newlines only without `newlines`. Most commands end without having met any of it."""
+    low = "\0-\x09\x0b-\x1f" if newlines else "\0-\x1f"
+    return re.compile(f"{_PRESENTATION}|[{low}{_INVISIBLE}]")
 
 
 def _clean(text: str, limit: int, harmful: re.Pattern[str], ending: Callable[[int], str]) -> str:

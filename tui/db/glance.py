@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tui.db.journal import unfinished
 from tui.db.link import Link
-from tui.db.sight import Observer, Sight
+from tui.db.sight import Observer, Shared, Sight
 
 if TYPE_CHECKING:
     from tui.core.bundle import Bundle
@@ -30,16 +30,22 @@ class Glance:
     """Looks on one connection. What became of runs of this machine (by its `journals`) is found out before the first.
 
     With `by_record` an apply's record may stand in for the twins, which cost the server more than all the rest of a
-    look (see `Observer`).
+    look (see `Observer`); `shared` with looks at other databases for the same bundle.
     """
 
     def __init__(
-        self, target: Target, bundle: Bundle, *, journals: Path | None = None, by_record: bool = False
+        self,
+        target: Target,
+        bundle: Bundle,
+        *,
+        journals: Path | None = None,
+        by_record: bool = False,
+        shared: Shared | None = None,
     ) -> None:
         self._target, self._bundle, self._journals = target, bundle, journals
         self._earlier: tuple[Earlier, ...] | None = None
         self._looks = Link(target, application="patchdeck")
-        self._observer = Observer(target, bundle, by_record=by_record)
+        self._observer = Observer(target, bundle, by_record=by_record, shared=shared)
         self._look_busy = asyncio.Lock()
         self._server: Server | None = None
 

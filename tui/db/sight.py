@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
-from tui.core.checklist import Judged, compare
 from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
-from tui.core.surface import digest
-from tui.core.verdict import judge
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Link
 from tui.db.pipeline import Command, Reply, StatementError
@@ -22,7 +19,9 @@ from tui.db.queries import query
 from tui.db.target import Target
 
 if TYPE_CHECKING:
+    # What judges is loaded while the server answers (tui.commands.session).
     from tui.core.check import Check
+    from tui.core.checklist import Judged
     from tui.core.report_ledger import LedgerRow
 
 
@@ -39,6 +38,22 @@ BY_TEXT = frozenset({"column", "constraint", "index", "policy", "trigger", "view
 """Kinds of objects that are compared as the server deparses them."""
 
 
+class Shared:
+    """What looks for one bundle have in common, at however many databases: their statements, and what was judged."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.judged: dict[str, Judged] = {}
+        self._commands: dict[tuple[bool, bool], tuple[Command, ...]] = {}
+
+    def commands(self, *, twin: bool, by_record: bool) -> list[Command]:
+        """As `look_commands`."""
+        key = (twin, by_record)
+        if key not in self._commands:
+            self._commands[key] = tuple(look_commands(self.bundle, twin=twin, by_record=by_record))
+        return list(self._commands[key])
+
+
 class Observer:
     """Looks at one target for one bundle and keeps the twins, which cost the server more than all the rest.
 
@@ -48,12 +63,15 @@ class Observer:
     defined otherwise than recorded is judged by twins all the same, in one round trip more.
     """
 
-    def __init__(self, target: Target, bundle: Bundle, *, by_record: bool = False) -> None:
+    def __init__(
+        self, target: Target, bundle: Bundle, *, by_record: bool = False, shared: Shared | None = None
+    ) -> None:
+        """`shared` with other databases, of the same bundle."""
         self._target, self._bundle, self._by_record = target, bundle, by_record
+        self._shared = shared or Shared(bundle)
         self.twin: Twin | None = None
         """The twins in hand, None before the first look and where none can be made."""
         self._twin_of: Catalog | None = None
-        self._judged: dict[str, Judged] = {}
 
     async def look(self, link: Link, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
@@ -90,17 +108,15 @@ class Observer:
     def _stale(self, reading: Reading) -> bool:
         """Whether the kept twins lack something that could be made by now."""
         kept = self.twin
-        return (
-            reading.twin is None
-            and kept is not None
-            and bool(kept.failures)
-            and self._twin_of is not None
-            and digest(reading.catalog) != digest(self._twin_of)
-        )
+        if reading.twin is not None or kept is None or not kept.failures or self._twin_of is None:
+            return False
+        from tui.core.surface import digest
+
+        return digest(reading.catalog) != digest(self._twin_of)
 
     async def _read(self, link: Link, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
         by_record = twin and self._by_record
-        commands = look_commands(self._bundle, twin=twin, by_record=by_record)
+        commands = self._shared.commands(twin=twin, by_record=by_record)
         if facts:
             # Before the twins, which are made in the same transaction and would be counted among what exists.
             commands.insert(6, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
@@ -135,10 +151,13 @@ class Observer:
             raise await look_refused(link, error, self._bundle) from None
 
     def _judge(self, link: Link, reading: Reading) -> Look:
+        from tui.core.checklist import compare
+        from tui.core.verdict import judge
+
         twin = self.twin
         expectation = self._bundle.expectation
         made, failures = (twin.catalog, twin.failures) if twin else (None, {})
-        checks = compare(expectation, reading.catalog, made, failures, self._judged)
+        checks = compare(expectation, reading.catalog, made, failures, self._shared.judged)
         ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)
         return Look(
             server=describe_server(self._target, link, reading.server),
