@@ -59,6 +59,17 @@ LOADED_SECONDS = 2.0
 """By then what the dashboard keeps for good is there."""
 CLOSE_SECONDS = 0.3
 """How long leaving waits for the connections: the terminal is given back within half a second of a signal."""
+FURNITURE = (
+    "tui.widgets.band",
+    "tui.screens.base",
+    "tui.screens.titled",
+    "tui.widgets.panel",
+    "tui.widgets.checklist",
+    "tui.widgets.body",
+    "tui.screens.context",
+    "tui.screens.dashboard",
+)
+"""What the dashboard is made of, in pieces between which a server's word is heard."""
 LEAVE_TOOLTIP = "Leave; nothing is changed by leaving"
 PLAIN = {"…": "~", "·": "-", "–": "-", "×": "x", "⏎": "/", "↑": "^", "↓": "v", "←": "<", "→": ">"}
 """Our own signs for a terminal that knows ASCII only; any other is a question mark."""
@@ -239,7 +250,7 @@ class PatchdeckApp(App[None]):
             return
         self._take(deck)
         self._start_polling()
-        await asyncio.sleep(0)
+        await loading.meanwhile(FURNITURE)
         self._furnish()
         self.add_mode("deck", lambda: self._dashboard)
         await self.switch_mode("deck")

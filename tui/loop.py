@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any, TypeVar
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end: Ctrl+C, `kill`, a terminal that has gone."""
 
 T = TypeVar("T")
 Addresses = list[Any]  # of the tuples that `socket.getaddrinfo` gives
@@ -56,3 +60,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, on a `Loop`."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(main)
+
+
+@contextmanager
+def at_signal(act: Callable[[], object], *numbers: signal.Signals) -> Iterator[None]:
+    """`act`, on the loop that runs, at each of these signals; without any, at those of ENDING."""
+    loop, heard = asyncio.get_running_loop(), numbers or ENDING
+    for number in heard:
+        loop.add_signal_handler(number, act)
+    try:
+        yield
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)

@@ -15,13 +15,12 @@ from tui.core.deck import Control
 from tui.core.run import Finished, Outcome, Plan
 from tui.exits import Exit, Stop
 from tui.files import default_bundle, read_bundle
+from tui.loop import ENDING
 from tui.options import Options
 from tui.output import DIM, Output, plain
 
 if TYPE_CHECKING:
     from tui.core.bundle import Bundle
-
-LEAVING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(options: Options, *, state: str, serve: bool) -> int:
@@ -105,11 +104,11 @@ def _left_by_signals() -> Iterator[Callable[[], None]]:
 
     def leave(number: int, _: FrameType | None) -> None:
         # On the way out servers are stopped in order; a second Ctrl+C in that second must not leave one behind.
-        for other in LEAVING:
+        for other in ENDING:
             signal.signal(other, signal.SIG_IGN)
         raise _Left(number)
 
-    before = {number: signal.signal(number, leave) for number in LEAVING}
+    before = {number: signal.signal(number, leave) for number in ENDING}
     try:
         yield _wait
     finally:

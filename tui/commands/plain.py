@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from tui.config import named
 from tui.core.deck import Problem
 from tui.core.text import strip_controls
 from tui.exits import Exit
-from tui.loop import run
+from tui.loop import at_signal, run
 from tui.moment import Moment, moment_of
 from tui.options import Options
 from tui.output import Output
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 CLOCK = 1.0
 """Seconds between two looks at the clock: silence is told by it, not by an answer."""
-LEAVING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def plain(options: Options, record: Path | None) -> int:
@@ -95,21 +93,20 @@ async def _live(session: Session, pace: Pace, out: Output, recorder: Recorder | 
     try:
         # Before the signals are ours: who is asked for a password must be able to break it off.
         await session.sign_in()
-        for number in LEAVING:
-            asyncio.get_running_loop().add_signal_handler(number, leaving.set)
-        poller = Poller(session, store, pace, time.monotonic, random.random)
-        teller = Teller(session.bundle, session.destination, _late(pace.refresh))
-        tasks = {
-            asyncio.create_task(poller.run()),
-            asyncio.create_task(_tell(store, teller, _Lines(out), recorder, due)),
-            asyncio.create_task(_wait(leaving)),
-        }
-        ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        for task in ended:
-            task.result()
+        with at_signal(leaving.set):
+            poller = Poller(session, store, pace, time.monotonic, random.random)
+            teller = Teller(session.bundle, session.destination, _late(pace.refresh))
+            tasks = {
+                asyncio.create_task(poller.run()),
+                asyncio.create_task(_tell(store, teller, _Lines(out), recorder, due)),
+                asyncio.create_task(_wait(leaving)),
+            }
+            ended, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            for task in ended:
+                task.result()
     finally:
         await session.close()
 

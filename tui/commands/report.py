@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from tui.core.report_markdown import markdown
 from tui.core.run import Finished, Outcome, Plan, RunState
 from tui.core.text import count
 from tui.exits import Exit, Stop
+from tui.loop import at_signal
 from tui.options import Options
 from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 from tui.report_files import write_private, write_report
@@ -95,19 +95,14 @@ async def report_of(session: Session, plan: Plan, state: RunState, end: Finished
 @contextmanager
 def _until_a_signal() -> Iterator[None]:
     """Leaves what is inside at SIGINT, SIGTERM or SIGHUP: what was committed is reported all the same."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     if task is None:
         raise AssertionError("a report is made on a task")
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        loop.add_signal_handler(number, task.cancel)
     try:
-        yield
+        with at_signal(task.cancel):
+            yield
     except asyncio.CancelledError:
         task.uncancel()
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 def leaks(made: Report | None) -> bool:

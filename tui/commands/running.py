@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from tui.core.report_json import layer_tallies
 from tui.core.run import Finished, Outcome, Phase, Plan, RollbackMode, RunState, advance, plan_of
 from tui.exits import Exit, Stop
 from tui.identity import client_host, operator
+from tui.loop import at_signal
 from tui.options import Options
 from tui.output import Output
 
@@ -136,7 +136,7 @@ class _known_end:  # noqa: N801 - reads as the verb it is in a `with`
 @contextmanager
 def _cancelled_by_signals(control: Control, progress: Progress) -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP asks the run to stop and roll back, a second one leaves at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
 
     def stop() -> None:
         if control.cancelled and task is not None:
@@ -145,14 +145,8 @@ def _cancelled_by_signals(control: Control, progress: Progress) -> Iterator[None
             control.cancel()
             progress.cancelling()
 
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        loop.add_signal_handler(number, stop)
-    try:
+    with at_signal(stop):
         yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 def _exit_code(state: RunState, end: Finished) -> Exit:

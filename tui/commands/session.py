@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
+from tui import loading
 from tui.commands.secrets import warn_of_secrets
 from tui.config import NamedTarget, named
 from tui.exits import Exit, Stop
@@ -97,18 +97,11 @@ def ask(session: G, question: Callable[[G], Awaitable[T]], *, meanwhile: Sequenc
     """
 
     async def answer() -> T:
-        loading = asyncio.create_task(_load(meanwhile))
+        loads = asyncio.create_task(loading.meanwhile(meanwhile))
         try:
             return await question(session)
         finally:
-            loading.cancel()
+            loads.cancel()
             await session.close()
 
     return run(answer())
-
-
-async def _load(modules: Sequence[str]) -> None:
-    """Import one after the other; in between comes whatever the server has sent."""
-    for module in modules:
-        import_module(module)
-        await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from tui.commands.dashboard import refuse_without_terminal
 from tui.commands.session import ask, open_glance
 from tui.config import named
 from tui.core.deck import Problem
+from tui.loop import at_signal
 from tui.options import Options
 from tui.output import BAD, DIM, Output, plain
 
@@ -37,10 +38,10 @@ def watch(options: Options) -> int:
         await session.sign_in()
         interrupted = asyncio.Event()
         # Not left to a task that is cancelled: whatever it waits for just then would have to let that through.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
-        following = asyncio.create_task(_follow(session, out, every))
-        waiting = asyncio.create_task(interrupted.wait())
-        await asyncio.wait((following, waiting), return_when=asyncio.FIRST_COMPLETED)
+        with at_signal(interrupted.set, signal.SIGINT):
+            following = asyncio.create_task(_follow(session, out, every))
+            waiting = asyncio.create_task(interrupted.wait())
+            await asyncio.wait((following, waiting), return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             following.cancel()
             raise KeyboardInterrupt
