@@ -25,6 +25,21 @@ def test_a_tick_that_moves_every_row_is_a_few_rows_of_bytes() -> None:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_what_a_key_changes_comes_in_one_frame(columns: int, rows: int) -> None:
+    """The cursor's row, what is said of it and the hint: they hear of the key one after the other, by messages."""
+    with scripted("still", columns, rows) as running:
+        answers = []
+        for key in "jkjkjkjkjk":
+            running.send(key)
+            frames = bytes(running.pump(0.4)).split(b"\x1b[?2026h")[1:]
+            # The clock's frame draws in the first row only.
+            answers.append(sum(re.search(rb"\x1b\[(?!1;)\d+;\d+H", frame) is not None for frame in frames))
+        # On a busy machine one may be caught in two; without a moment of waiting each is.
+        assert all(answers)
+        assert answers.count(1) >= 7, answers
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
 def test_no_control_character_of_a_text_reaches_the_terminal(columns: int, rows: int) -> None:
     with scripted("hostile", columns, rows) as running:
         for keys in ("\r", "\x1b", "2", "\r", "\x1b", "3", "\r", "\x1b", "\x10", "\x1b"):

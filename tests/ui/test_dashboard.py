@@ -11,6 +11,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 from rich.cells import cell_len
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
 
 from tests.ui.support import (
     BUNDLE,
@@ -44,6 +47,7 @@ from tui.screens import opening
 from tui.screens.dashboard import Dashboard, whole_sentences
 from tui.store import AuthFailed, Connected, Reconnecting, Stopped
 from tui.widgets import band
+from tui.widgets.band import Clock
 from tui.widgets.lines import Lines
 from tui.widgets.reader import Reader
 from tui.widgets.table import LineTable
@@ -65,6 +69,23 @@ def broken() -> ScriptedDeck:
     deck = ScriptedDeck()
     deck.look_now = look(checks(outcome=missing("flows_delete", "plans_team")))
     return deck
+
+
+async def test_a_second_of_the_clock_asks_no_other_widget_for_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with dashboard(ScriptedDeck()) as (app, pilot):
+        await shows(pilot, "✓ APPLIED")
+        await pilot.pause(0.3)
+        asked: list[str] = []
+        drawn = Widget.render_lines
+
+        def counted(widget: Widget, crop: Region) -> list[Strip]:
+            asked.append(widget.id or type(widget).__name__)
+            return drawn(widget, crop)
+
+        monkeypatch.setattr(Widget, "render_lines", counted)
+        app.screen.query_one("#clock", Clock).tick(NOON + timedelta(seconds=1))
+        await until(pilot, lambda: "clock" in asked)
+        assert not {"checklist-table", "checks-lines", "verdict", "hint", "footer"} & set(asked)
 
 
 @pytest.mark.parametrize("size", SIZES)
