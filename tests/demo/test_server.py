@@ -79,9 +79,10 @@ def test_a_second_demo_is_refused_by_name_and_leaves_the_first_alone(demo_folder
 OUR_PATH = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
 
 PARENT = """
-    import sys
+    import signal, sys
     from pathlib import Path
     from tui.demo.kept import demo_database
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, which is inherited
     with demo_database(Path(sys.argv[1])) as demo:
         print(demo.dsn, flush=True)
         sys.stdin.read()

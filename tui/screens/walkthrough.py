@@ -158,6 +158,10 @@ class WalkthroughScreen(DeckScreen):
         super().on_resize(event)
         self.call_after_refresh(self._draw)
 
+    def on_reader_fitted(self) -> None:
+        """The keys that read on work where there is more to read."""
+        self.refresh_footer()
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A defect of ours in a question or a run is said and kept, and never the end of the walkthrough."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from tui.core.text import Glyphs
 from tui.widgets.lines import Line, Lines
@@ -16,7 +17,7 @@ Writer = Callable[[int], Sequence[Line]]
 
 
 class Reader(Lines, can_focus=True):
-    """A text longer than the screen. Its last line says how much is below."""
+    """A text longer than the screen. Its last line says how much is below. Posts `Fitted` when it got another size."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_by(-1)", "Up", show=False, tooltip="One line up"),
@@ -26,6 +27,9 @@ class Reader(Lines, can_focus=True):
         Binding("home,g", "scroll_edge(-1)", "Top", show=False, tooltip="To the top"),
         Binding("end,G", "scroll_edge(1)", "Bottom", show=False, tooltip="To the bottom"),
     ]
+
+    class Fitted(Message):
+        """There is another room: whether the text is `longer` may be otherwise now."""
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -61,6 +65,7 @@ class Reader(Lines, can_focus=True):
     def on_resize(self) -> None:
         """Another width wraps elsewhere."""
         self._write()
+        self.post_message(self.Fitted())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three lines down."""
