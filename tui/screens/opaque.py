@@ -41,7 +41,8 @@ class OpaqueScreen(Screen[None]):
 
     async def _on_idle(self, event: events.Idle) -> None:
         """The first change since the last frame sets the time of the next; later ones do not put it off."""
-        if not self._frame_due and (self._dirty_widgets or self._repaint_required or self._layout_required):
+        changed = self._dirty_widgets or self._repaint_required or self._layout_required
+        if changed and self.is_current and not self._frame_due:
             self._frame_due = True
             self._update_timer.reset()
         await super()._on_idle(event)
