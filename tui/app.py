@@ -30,7 +30,7 @@ from tui import loading
 from tui.core.text import duration, glyphs, one_line, redact, strip_controls
 from tui.exits import Exit
 from tui.frames import Frames
-from tui.loop import run
+from tui.loop import meanwhile, run
 from tui.pace import Pace
 from tui.screens.opening import Opening
 from tui.terminal import TerminalDriver
@@ -250,7 +250,7 @@ class PatchdeckApp(App[None]):
             return
         self._take(deck)
         self._start_polling()
-        await loading.meanwhile(FURNITURE)
+        await meanwhile(FURNITURE)
         self._furnish()
         self.add_mode("deck", lambda: self._dashboard)
         await self.switch_mode("deck")

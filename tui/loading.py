@@ -5,11 +5,8 @@ It would take a tenth of the time until the dashboard shows data (measured), and
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import gc
-from collections.abc import Sequence
-from importlib import import_module
 
 SELDOM = 50_000
 """New objects before they are looked through, where Python's own limit is some hundreds."""
@@ -29,10 +26,3 @@ def end() -> None:
     """Look for it as usual again, but not among what is there by now: that stays."""
     gc.freeze()
     gc.set_threshold(*_usual)
-
-
-async def meanwhile(modules: Sequence[str]) -> None:
-    """Load one after the other; in between comes whatever a server has sent."""
-    for module in modules:
-        import_module(module)
-        await asyncio.sleep(0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -73,3 +74,10 @@ def at_signal(act: Callable[[], object], *numbers: signal.Signals) -> Iterator[N
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
+
+
+async def meanwhile(modules: Sequence[str]) -> None:
+    """Load `modules` one after the other; in between comes whatever a server has sent."""
+    for module in modules:
+        import_module(module)
+        await asyncio.sleep(0)

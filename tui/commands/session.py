@@ -7,12 +7,11 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from tui import loading
+from tui import loop
 from tui.commands.secrets import warn_of_secrets
 from tui.config import NamedTarget, named
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
-from tui.loop import run
 from tui.options import Options
 from tui.output import Output
 from tui.passwords import from_command, prompt
@@ -97,11 +96,11 @@ def ask(session: G, question: Callable[[G], Awaitable[T]], *, meanwhile: Sequenc
     """
 
     async def answer() -> T:
-        loads = asyncio.create_task(loading.meanwhile(meanwhile))
+        loading = asyncio.create_task(loop.meanwhile(meanwhile))
         try:
             return await question(session)
         finally:
-            loads.cancel()
+            loading.cancel()
             await session.close()
 
-    return run(answer())
+    return loop.run(answer())
