@@ -145,10 +145,6 @@ class Metered(PtySession):
             self.reads.append((monotonic(), len(self.written)))
         return alive
 
-    def written_until(self, moment: float) -> int:
-        """How many bytes had been written at a moment."""
-        return next((total for when, total in reversed(self.reads) if when <= moment), 0)
-
     def cpu(self) -> float:
         """The processor's seconds that the process itself has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -209,17 +205,20 @@ def of_the_clock(written: bytes, columns: int) -> int:
     return total
 
 
-def watch(running: Metered, seconds: int, *, each_second: str = "") -> Seconds:
-    """`seconds` of a program, `each_second` typed at the beginning of each."""
-    began, used = monotonic(), running.cpu()
-    for number in range(seconds):
-        if each_second:
-            running.send(each_second)
-        running.pump(began + number + 1 - monotonic())
-    cpu = 100 * (running.cpu() - used) / (monotonic() - began)
-    marks = [running.written_until(began + number) for number in range(seconds + 1)]
-    pieces = [bytes(running.written[first:last]) for first, last in pairwise(marks)]
-    return Seconds(tuple(map(len, pieces)), tuple(of_the_clock(piece, running.columns) for piece in pieces), cpu)
+def watch(running: Metered, seconds: int, *, before_each: str = "") -> Seconds:
+    """`seconds` of a program; `before_each` is typed and answered before each begins: no tick is to blame for it."""
+    totals, clock, spent, used = [], [], 0.0, 0.0
+    for _ in range(seconds):
+        if before_each:
+            running.send(before_each)
+            running.pump(ANSWERED)
+        began, cpu, first = monotonic(), running.cpu(), len(running.written)
+        running.pump(1.0)
+        piece = bytes(running.written[first:])
+        totals.append(len(piece))
+        clock.append(of_the_clock(piece, running.columns))
+        spent, used = spent + monotonic() - began, used + running.cpu() - cpu
+    return Seconds(tuple(totals), tuple(clock), 100 * used / spent)
 
 
 def starts(written: bytes) -> Iterator[tuple[int, int]]:
@@ -320,7 +319,7 @@ def measure(
         with Traffic(admin, whole=False):
             running.pump(3)
             # In the narrow layout the keys act on the rows, and the marked one would hold the view where it is.
-            moving = watch(running, options.seconds, each_second="g" if columns < 110 else "")
+            moving = watch(running, options.seconds, before_each="g" if columns < 110 else "")
             say(f"{RATE:g} rows a second", moving)
             running.send("1g")
             keys = press(running, own)
