@@ -534,11 +534,11 @@ LARGE = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_time_is_linear_in_the_size(name: str) -> None:
-    """Four times as much takes four times as long; a quadratic scan would take sixteen times. 400 kB of a migration; of
-    what is made to be slow 150 kB, where that would be half a minute.
+    """Four times as much takes four times as long; a quadratic scan would take sixteen times. 200 kB of a migration; of
+    what is made to be slow 60 kB, where that would be seconds.
     """
     piece = LARGE[name]
-    size = 400_000 if name == "a migration" else 150_000
+    size = 200_000 if name == "a migration" else 60_000
 
     def seconds(size: int) -> float:
         """The least of three: what else the machine does only adds to it."""
