@@ -437,8 +437,8 @@ class PatchdeckApp(App[None]):
                 screen.say(text)
 
     def _deck_screens(self) -> Iterator[DeckScreen]:
-        """Those on the stack that show the store."""
-        if self.furnished:
+        """Those on the stack that show the store; none any more while the app is being left, which takes them apart."""
+        if self.furnished and self.is_running:
             from tui.screens.base import DeckScreen
 
             yield from (screen for screen in self.screen_stack if isinstance(screen, DeckScreen))
