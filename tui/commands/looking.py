@@ -34,6 +34,11 @@ def status(options: Options, *, as_json: bool) -> int:
         from tui.commands import words
 
         words.status(out, session, look)
+    return code_of(look)
+
+
+def code_of(look: Look) -> Exit:
+    """What a glance exits with: whether all is well, unless it is not known what became of a run."""
     if any(earlier.fate == "unknown" for earlier in look.earlier):
         return Exit.UNKNOWN
     return Exit.HEALTHY if look.verdict.healthy else Exit.FAILED

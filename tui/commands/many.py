@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.commands import words
+from tui.commands.looking import code_of
 from tui.commands.session import fetch_password, find_target
 from tui.config import NamedTarget, configured, user_file
 from tui.core.bundle import BundleError
@@ -42,11 +43,7 @@ class Glance:
     @property
     def code(self) -> Exit:
         """What `status` on this target alone would exit with."""
-        if self.look is None:
-            return Exit.UNREACHABLE
-        if any(earlier.fate == "unknown" for earlier in self.look.earlier):
-            return Exit.UNKNOWN
-        return Exit.HEALTHY if self.look.verdict.healthy else Exit.FAILED
+        return Exit.UNREACHABLE if self.look is None else code_of(self.look)
 
 
 def status_of_all(options: Options, *, as_json: bool) -> int:

@@ -30,6 +30,7 @@ class OpaqueScreen(Screen[None]):
         super().__init__()
         self._compositor = Composer()
         self._frame_timer: Timer | None = None
+        # The first frame of all waits for nothing.
         self._frame_due = True
 
     @property
