@@ -124,8 +124,11 @@ class PtySession:
         return "\n".join(line.rstrip() for line in self._emulated().display)
 
     def line(self, text: str) -> int:
-        """The number, from 0, of the first line that shows `text`; -1 where none does."""
-        return next((number for number, shown in enumerate(self._emulated().display) if text in shown), -1)
+        """The number, from 0, of the first line that shows `text`; fails with the screen where none does."""
+        for number, shown in enumerate(self._emulated().display):
+            if text in shown:
+                return number
+        raise AssertionError(f"no line shows {text!r}; the screen:\n{self.screen()}")
 
     @property
     def rows(self) -> int:

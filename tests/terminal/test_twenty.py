@@ -43,6 +43,8 @@ RUNNERS = """
 select count(*) from pg_stat_activity
 where datname = current_database() and application_name ~ 'apply|rollback|rehearse'
 """
+WORKFLOWS = re.compile(r"workflows +16/16 +on +4/4 +3/3 +1/1")
+"""The whole row of the checklist: a part of it may be of a frame that has not arrived yet."""
 SLEEP = "\ndo $$ begin perform pg_catalog.pg_sleep(30); end $$;\n"
 
 
@@ -362,6 +364,7 @@ def test_11_a_killed_backend_is_told_and_comes_back_by_itself(make_database: Mak
     with opened(database.dsn, *size) as running:
         running.wait_for("✓ APPLIED")
         running.wait_for("read-write")
+        running.wait_until(lambda: WORKFLOWS.search(running.screen()) is not None, what="the whole row")
         row = running.line("workflows ")
 
         def table() -> list[Cell]:
