@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 
 from tests.support import BUNDLE, ROOT
 from tui.core.bundle import Manifest
@@ -36,7 +36,7 @@ def _leaves(tree: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
 def test_each_value_stands_on_its_line(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     found, lines = places(text), text.splitlines()
-    for path, value in _leaves(tomllib.loads(text)):
+    for path, value in _leaves(tomli.loads(text)):
         line = lines[found[path] - 1]
         # A text of several lines, or with escapes, is not on its line as it is.
         said = value if isinstance(value, str) and value.isprintable() and '"' not in value else ""
@@ -63,7 +63,7 @@ k = 2
 [[t.list]]
 k = 3
 """
-    assert tomllib.loads(text)["t"][1]["list"][1] == {"k": 3}
+    assert tomli.loads(text)["t"][1]["list"][1] == {"k": 3}
     found = places(text)
     wanted = {
         "$.a.b.c.d": 1, "$.q.x[1]": 3, "$.q.y": 3, "$.q.z": 4, "$.t[0].n": 6, "$.t[0].m[1][1]": 10,

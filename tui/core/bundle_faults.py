@@ -40,7 +40,7 @@ class TomlPlaces:
         self._known: dict[str, dict[str, int]] = {}
 
     def line(self, file: str, path: str) -> int | None:
-        """The line of `path` (such as `$.tables[3]`) in `file`, which tomllib has read."""
+        """The line of `path` (such as `$.tables[3]`) in `file`, which tomli has read."""
         if file not in self._known:
             self._known[file] = places(self._files[file])
         return line_of(self._known[file], path)

@@ -1,6 +1,6 @@
 """Where in a TOML text each value stands: the line behind a path such as `$.tables[3].columns[2]`.
 
-`tomllib` gives values without places. The text is one that it has read: what is not TOML is not found out here.
+`tomli` gives values without places. The text is one that it has read: what is not TOML is not found out here.
 """
 
 from __future__ import annotations

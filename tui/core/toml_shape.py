@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+import tomli
 
 from tui.core.toml_places import line_of, places
 
@@ -27,8 +27,8 @@ class Flaw(NamedTuple):
 def read(text: str, shape: type[T]) -> T | tuple[Flaw, ...]:
     """`text` as a `shape` (a msgspec struct); else its flaws, in order of their lines, at least one."""
     try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tree = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         return (Flaw(f"not valid TOML: {error}", int(found[1]) if found else None),)
     try:

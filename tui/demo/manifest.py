@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
+import tomli
 
 from tui.demo.home import DemoError
 
@@ -104,10 +104,10 @@ def load_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`, every file it names present. Raises DemoError naming file and reason."""
     path = folder / MANIFEST
     try:
-        manifest = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Manifest)
+        manifest = msgspec.convert(tomli.loads(path.read_text(encoding="utf-8")), Manifest)
     except FileNotFoundError:
         raise DemoError(f"{path}: not found; this bundle has no demo") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (tomli.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise DemoError(f"{path}: {error}") from None
     missing = [file for file in named_files(manifest) if not (folder / file).is_file()]
     if missing:
