@@ -39,10 +39,11 @@ def read(text: str, shape: type[T]) -> T | tuple[Flaw, ...]:
 
 def located(text: str, misfits: Iterable[tuple[str, str]]) -> tuple[Flaw, ...]:
     """(path, reason) pairs about `text`, valid TOML, as flaws with their lines and in their order."""
-    known = places(text)
+    found = [*misfits]
+    known = places(text) if found else {}
     flaws = [
         Flaw(f"{reason} at {where}" if (where := path.removeprefix("$").lstrip(".")) else reason, line_of(known, path))
-        for path, reason in misfits
+        for path, reason in found
     ]
     return tuple(sorted(flaws, key=lambda flaw: flaw.line or 0))
 
