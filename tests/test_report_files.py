@@ -32,8 +32,7 @@ def test_another_report_of_the_same_second_has_a_name_of_its_own_and_the_same_is
 
 
 def test_a_bundles_name_is_no_path(tmp_path: Path) -> None:
-    from dataclasses import replace
-
+    from msgspec.structs import replace
     from msgspec.structs import replace as changed
 
     named = replace(bundle(), manifest=changed(bundle().manifest, name="../../../etc/passwd"))

@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from rich.cells import cell_len
 from rich.segment import Segment, Segments
 from textual.app import App
@@ -76,21 +76,19 @@ PLAIN = {"…": "~", "·": "-", "–": "-", "×": "x", "⏎": "/", "↑": "^", "
 EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """How the dashboard behaves; times in seconds."""
 
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = msgspec.field(default_factory=Pace)
     ascii: bool = False
     mouse: bool = True
     read_only: bool = False
     theme: ThemeName = DARK
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Keys that a person chose, by the action's id (tui.keymap)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Where time and chance come from."""
 
     now: Callable[[], datetime] = datetime.now

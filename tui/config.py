@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from platformdirs import user_config_path
 
 from tui.core.config import Config, ConfigError, KeyChoice, Source, TargetConfig, ThemeName, parse
@@ -18,8 +18,7 @@ SIZE_LIMIT = 1024 * 1024
 """Bytes. A configuration that is larger is a mistaken path."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedTarget:
+class NamedTarget(msgspec.Struct, frozen=True):
     """A configured target: what its table says, and the file it stands in."""
 
     name: str
@@ -48,8 +47,7 @@ def project_file(folder: Path | None = None) -> Path | None:
     return next((path for place in (start, *start.parents) if _is_there(path := place / PROJECT_FILE)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(msgspec.Struct, frozen=True):
     """How the screens are to look and which keys they are to have; `theme` is None where no file states one."""
 
     theme: ThemeName | None

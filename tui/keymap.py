@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import walk_packages
 
+import msgspec
 from textual.binding import Binding, BindingsMap
 
 import tui.screens
@@ -41,8 +41,7 @@ TAKEN: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(msgspec.Struct, frozen=True):
     """A binding where it stands; `id` is "" when its key is the same for everybody."""
 
     id: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import click
+import msgspec
 
 from tui.exits import Exit
 
@@ -22,15 +22,14 @@ MEANINGS: Mapping[Exit, str] = {
 """What each exit code promises, where a command has no words of its own for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A command's examples, as (command line, what it is for), and its exit codes with words of its own or "".
 
     Every command can end with 2, and, where something is wrong with patchdeck itself, with 70.
     """
 
     examples: tuple[tuple[str, str], ...]
-    exits: Mapping[Exit, str] = field(default_factory=dict)
+    exits: Mapping[Exit, str] = msgspec.field(default_factory=dict)
 
 
 LOOKS = {

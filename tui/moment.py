@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from tui.core.drift import Drift
 from tui.core.facts import Runner
@@ -13,11 +14,10 @@ from tui.core.panels import ErrorsPanel, ExecutionsPanel
 from tui.store import Connecting, Connection, Notice, Proving, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """The store's state under the store's own names; times are seconds of the clock that the store was given."""
 
-    connection: Connection = field(default_factory=Connecting)
+    connection: Connection = msgspec.field(default_factory=Connecting)
     look: Look | None = None
     look_at: float = 0.0
     executions: ExecutionsPanel | None = None
@@ -27,13 +27,13 @@ class Moment:
     runner: Runner | None = None
     paused: bool = False
     notice: Notice | None = None
-    proving: Proving = field(default_factory=Proving)
+    proving: Proving = msgspec.field(default_factory=Proving)
     drift: Drift | None = None
     drift_known: bool = False
     locks: LockPicture | None = None
 
 
-NAMES = tuple(Moment.__dataclass_fields__)
+NAMES = tuple(Moment.__struct_fields__)
 
 
 def moment_of(store: Store) -> Moment:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from tui.manual import Told, ToldGroup
 
 _EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """Which database, which bundle, how it is shown. `dsn`, `target` and `bundle` are None where the defaults hold."""
 
     dsn: str | None = None

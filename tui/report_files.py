@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC
 from itertools import count
 from pathlib import Path
 
+import msgspec
 from platformdirs import user_state_path
 
 from tui.core.report import Report
@@ -15,8 +15,7 @@ from tui.core.report_json import as_json
 from tui.core.report_markdown import markdown
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFiles:
+class ReportFiles(msgspec.Struct, frozen=True):
     """Where a report was written."""
 
     markdown: Path

@@ -6,10 +6,11 @@ Times here are seconds of a monotonic clock that the caller passes in, so that e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
+import msgspec
+from msgspec.structs import replace
 from textual.message import Message
 
 from tui.core.deck import Problem
@@ -57,21 +58,18 @@ costs bytes.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Connecting:
+class Connecting(msgspec.Struct, frozen=True):
     """The first connection is being made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """Connected; `rtt` is the round trip to show, in seconds."""
 
     server: Server
     rtt: float
 
 
-@dataclass(frozen=True, slots=True)
-class Reconnecting:
+class Reconnecting(msgspec.Struct, frozen=True):
     """Not connected; tried again by itself. `since` and `next_at` are monotonic seconds, `attempt` counts from 1."""
 
     attempt: int
@@ -81,16 +79,14 @@ class Reconnecting:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuthFailed:
+class AuthFailed(msgspec.Struct, frozen=True):
     """The sign-in was refused: never tried again by itself (facts: migrations A3, a circuit breaker would close)."""
 
     reason: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """Asking stopped for a reason that trying again does not mend."""
 
     reason: str
@@ -144,16 +140,14 @@ class Changed(Message):
         return isinstance(message, Changed)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """What a query or a worker had to report: shown until it is over, never in the way of the data."""
 
     text: str
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Proving:
+class Proving(msgspec.Struct, frozen=True):
     """The newest proof, None before the first; `at`: when it was had, in monotonic seconds; `running`: another is under
     way; `trouble`: what kept the last one from being had; `outdated`: the checks have changed since.
     """

@@ -8,10 +8,10 @@ the nearest of the 256 keeps its meaning, its contrast and its distance to the o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
+import msgspec
 from rich.console import Console
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
@@ -49,8 +49,7 @@ LIGHT_GROUNDS = ("7", "15")
 """Backgrounds that COLORFGBG names and that are light; terminals that set it (rxvt, Konsole) count as ANSI does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Colours:
+class Colours(msgspec.Struct, frozen=True):
     """The colours of one theme; `bar`, `cursor`, `resting` and `field` (what is typed into) are grounds, `frame` is
     quiet lines, the rest are foregrounds.
 

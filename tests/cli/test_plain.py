@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.cli.support import PATCHDECK, environment, patchdeck
 from tests.support import DEMO, ROOT, MakeDatabase, wait_for

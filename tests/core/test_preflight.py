@@ -71,7 +71,7 @@ SERVER = Server(
 
 
 def server(**fields: object) -> Server:
-    values = {name: getattr(SERVER, name) for name in SERVER.__dataclass_fields__}
+    values = {name: getattr(SERVER, name) for name in SERVER.__struct_fields__}
     return Server(**(values | fields))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
 from tests.bundle.support import PATCH, expand, ident, populate, run_script
 from tests.support import MakeDatabase, ask

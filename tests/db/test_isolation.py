@@ -5,11 +5,11 @@ and without a trace.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 
 import msgspec
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.support import Database, MakeDatabase, ask
 from tui.core.bundle import Bundle

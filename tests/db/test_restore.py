@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.cli.support import schema_of
 from tests.support import BUNDLE, Database, MakeDatabase, ask

@@ -6,13 +6,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
+from msgspec.structs import replace
 
 from tests.faults.line import Line, line_to, pass_on
 from tests.support import Database, MakeDatabase

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.db.test_applier import library
 from tests.faults.campaign import Campaign, Case, Job, Stage, drive, moment_of, stage
@@ -42,7 +42,7 @@ def with_statement(made: Stage, at: int, sql: str) -> Plan:
     script = plan.bundle.patch if made.action == "apply" else plan.bundle.rollback
     statements = list(script.statements)
     statements.insert(at, Statement(sql, 0, 1, 1, "select"))
-    changed = replace(script, statements=tuple(statements))
+    changed = replace(script, parts=tuple(statements))
     bundle = replace(plan.bundle, patch=changed) if made.action == "apply" else replace(plan.bundle, rollback=changed)
     return replace(plan, bundle=bundle)
 

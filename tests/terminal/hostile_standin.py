@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.terminal.hostile import long_texts, texts
 from tests.ui.support import HERE, NOON, SERVER, checks, errors, executions, look, panels

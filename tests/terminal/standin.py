@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.ui.support import (
     NOON,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.ui.support import BUNDLE, HERE, NOON, SERVER, checks, errors, executions, look, missing
 from tui.core.bundle import Bundle

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 from textual.geometry import Region
 from textual.strip import Strip

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.support import NOON, ScriptedDeck, checks, dashboard, look, nothing_there, shows, shows_no
 from tui.core.earlier import Earlier, Fate

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from msgspec.structs import replace as replaced
 
 from tests.support import MakeDatabase, ask

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.support import HERE, ScriptedDeck, dashboard, screen_lines, screen_text, shows, shows_no, until
 from tui.core.deck import Problem

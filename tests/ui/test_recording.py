@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.ui.support import (
     APPLIED_RUN,
@@ -222,7 +222,7 @@ def test_the_first_two_lines_hold_what_the_screens_need_of_the_bundle() -> None:
     head = decode_header(encode(_header()))
     assert (head.format, head.version, head.target) == ("patchdeck-recording", 1, HERE)
     bundle = bundle_of(head, decode_contents(encode(BundleContents(BUNDLE.manifest, BUNDLE.expectation))))
-    assert bundle == replace(BUNDLE, patch=replace(BUNDLE.patch, statements=(), text=""), rollback=bundle.rollback)
+    assert bundle == replace(BUNDLE, patch=replace(BUNDLE.patch, parts=(), text=""), rollback=bundle.rollback)
     assert bundle.rollback.statements == ()
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.support import ScriptedDeck, dashboard, screen_text, shows, shows_no
 from tui.core.facts import Runner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +51,7 @@ def derive(options: Options, folder: Path, *, output: Path | None, force: bool) 
     return Exit.FAILED if draft.failed else Exit.HEALTHY
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(msgspec.Struct, frozen=True):
     """The file's text, what it says too little about, and the checks of it that fail where it was read from."""
 
     text: str

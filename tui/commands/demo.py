@@ -6,10 +6,11 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui.core.deck import Control
 from tui.core.run import Finished, Outcome, Plan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tui.commands import words
 from tui.commands.looking import code_of
@@ -30,8 +31,7 @@ AT_ONCE = 64
 """Databases asked at the same time: a look is some milliseconds of work here and mostly waiting for the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(msgspec.Struct, frozen=True):
     """What came of one target: a look at a database, or why there is none."""
 
     target: NamedTarget

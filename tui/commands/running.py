@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui.commands import documents, shapes, words
 from tui.commands.migration_file import MigrationFile

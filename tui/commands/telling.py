@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.commands import words
 from tui.core.bundle import Bundle
@@ -151,8 +153,7 @@ class Teller:
             yield f"{count(len(fresh) - left)} more kinds of new errors"
 
 
-@dataclass(slots=True)
-class _Figures:
+class _Figures(msgspec.Struct):
     """A panel's figures in words, and what decides whether they are worth saying again; `instead` of them stands why
     there are none; `note` is the panel's, said once. `at`: when they were said.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.check import Check, Layer
@@ -13,8 +14,7 @@ from tui.core.proof import LayerState, Proof, layer_state
 from tui.core.safety import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(msgspec.Struct, frozen=True):
     """`layers` are those asked for, in the order of the contract; `proof` is None when the structure alone was asked
     for. `seconds`: from the first byte to the last answer, the handshake included.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
@@ -19,8 +20,7 @@ _TOUCHES = {
 """Which statements would make "X stays" a lie."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
+class Aftermath(msgspec.Struct, frozen=True):
     """`removes` counts what is dropped by kind, `keeps` names what no statement touches, `closed` the tables that lose
     their last policy while row level security stays on: the app's users see no row of them.
     """

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from tui.core.check import Check, Outcome
 
@@ -60,8 +61,7 @@ _TYPE_ALIASES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Aspect:
+class Aspect(msgspec.Struct, frozen=True):
     """One thing to compare. `wrong` is what is said when it differs; `certain`: a difference proves a difference."""
 
     expected: object
@@ -77,8 +77,7 @@ class Aspect:
         return _folded(self.expected) == _folded(self.actual)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """What a check is about: its kind, the relation it hangs on, its name, and the bundle's own words on why."""
 
     object: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import msgspec
@@ -116,37 +116,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """One SQL file of the bundle, split: its name for messages, its statements in order, its text as it was read.
+class Script(msgspec.Struct, frozen=True, dict=True):
+    """One SQL file of the bundle: its name for messages, its statements in order, its text as it was read.
 
-    An `unsplit` one is split when its `statements` are first asked for, which then raises BundleError where it is no
-    SQL of one transaction.
+    Without `parts` it is split when its `statements` are first asked for, which then raises BundleError where it is no
+    SQL of one transaction: a look runs none of it, and splitting takes longer than all the rest.
     """
 
     file: str
-    statements: tuple[Statement, ...]
+    parts: tuple[Statement, ...] | None = None
     text: str = ""
 
-    @classmethod
-    def unsplit(cls, file: str, text: str) -> Script:
-        """The script of that name and text; a look runs none of it, and splitting takes longer than all the rest."""
-        script = object.__new__(cls)
-        object.__setattr__(script, "file", file)
-        object.__setattr__(script, "text", text)
-        return script
-
-    def __getattr__(self, name: str) -> tuple[Statement, ...]:
-        # Python asks here only for what has no value yet.
-        if name != "statements":
-            raise AttributeError(name)
-        statements = _split(self.file, self.text)
-        object.__setattr__(self, "statements", statements)
-        return statements
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """What it consists of, in order."""
+        return _split(self.file, self.text) if self.parts is None else self.parts
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """A whole, checked bundle. `checksum` is the SHA-256 of PATCH.sql, `digest` that of everything that decides a
     verdict.
     """
@@ -204,8 +191,8 @@ def load(files: Mapping[str, str], *, scripts: bool = True) -> Bundle:
         deciding.append(_text(files, manifest.isolation))
     bundle = Bundle(
         manifest=manifest,
-        patch=Script.unsplit(manifest.patch, patch_text),
-        rollback=Script.unsplit(manifest.rollback, _text(files, manifest.rollback)),
+        patch=Script(manifest.patch, text=patch_text),
+        rollback=Script(manifest.rollback, text=_text(files, manifest.rollback)),
         expectation=expectation,
         queries={file: _text(files, file) for file in wanted},
         checksum=hashlib.sha256(patch_text.encode()).hexdigest(),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tui.core.bundle import LOCK_MODES, MANIFEST, LockMode, Manifest
 from tui.core.bundle_faults import Fault, TomlPlaces, warning
@@ -45,16 +46,15 @@ Made = dict[tuple[str, str, str], Statement]
 """What a script makes: (noun, name, the table it hangs on or "") to the statement that does."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What one script says it does. `code` is the text of what makes objects without saying so in its head."""
 
-    made: Made = field(default_factory=dict)
-    strongest: dict[str, tuple[LockMode, Statement]] = field(default_factory=dict)
-    words: dict[str, set[str]] = field(default_factory=dict)
+    made: Made = msgspec.field(default_factory=dict)
+    strongest: dict[str, tuple[LockMode, Statement]] = msgspec.field(default_factory=dict)
+    words: dict[str, set[str]] = msgspec.field(default_factory=dict)
     """By table, every word of the statements that create or alter it."""
-    secured: set[str] = field(default_factory=set)
-    code: set[str] = field(default_factory=set)
+    secured: set[str] = msgspec.field(default_factory=set)
+    code: set[str] = msgspec.field(default_factory=set)
 
     def makes(self, noun: str, name: str, on: str = "") -> bool:
         """Whether the script makes it, or may in a block of code that names it."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from tui.core.bundle import MANIFEST, Bundle, BundleError, Manifest, load
 from tui.core.bundle_agreement import agreement_faults
@@ -23,8 +24,7 @@ OLDEST, NEWEST = 15, 18
 """The servers that patchdeck is tested on (decision 7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkup:
+class Checkup(msgspec.Struct, frozen=True):
     """What was found. `bundle` is None where there is an error: no run would take it."""
 
     faults: tuple[Fault, ...]

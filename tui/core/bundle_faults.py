@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.toml_places import line_of, places
 
 FaultLevel = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """`line` and `column` count from 1; None where it is about the file, or about the line, as a whole."""
 
     level: FaultLevel

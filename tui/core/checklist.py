@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.aspects import Aspect, Subject, canonical_type, squeeze, tidy
 from tui.core.catalog import Catalog, Function, Publication, Table, View
@@ -45,8 +46,7 @@ __all__ = [
 _WORST: tuple[Outcome, ...] = ("leak", "unexpected", "differs", "missing", "finding", "not_proven")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """A table's checks, and all that they follow from beside what is expected."""
 
     live: Table | None
@@ -122,8 +122,7 @@ def _owner(expectation: Expectation, live: Catalog) -> str:
     return owners.most_common(1)[0][0] if owners else ""
 
 
-@dataclass(frozen=True, slots=True)
-class TableSummary:
+class TableSummary(msgspec.Struct, frozen=True):
     """One row of the dashboard's checklist. `kind` is table, view, function, publication or schema.
 
     Pairs are (held, expected), where what is not proven counts as held. `rls` is None where there is no table.

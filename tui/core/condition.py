@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 Kind = Literal["name", "keyword", "string", "number", "sign"]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """One word or sign; a quoted identifier has lost its quotes, so that equal names are equal."""
 
     kind: Kind
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """What stands between brackets."""
 
     items: tuple[Item, ...]
@@ -40,29 +39,25 @@ Item = Token | Group
 Items = tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """A condition without AND, OR or NOT of its own."""
 
     items: Items
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     """A negated condition."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(msgspec.Struct, frozen=True):
     """Conditions joined by OR: each is a way in of its own."""
 
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(msgspec.Struct, frozen=True):
     """Conditions joined by AND: each closes the way for the others."""
 
     nodes: tuple[Node, ...]

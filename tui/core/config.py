@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -49,8 +48,7 @@ Source = Literal["project", "user"]
 """Whose file it is: the project's `patchdeck.toml` or the user's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyChoice:
+class KeyChoice(msgspec.Struct, frozen=True):
     """One line of `[keys]`: an action's id and the key it is to have; not yet compared with the actions there are."""
 
     action: str
@@ -71,8 +69,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """What one file states; `theme` is None where it states none."""
 
     targets: dict[str, TargetConfig]

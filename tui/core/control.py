@@ -8,7 +8,8 @@ use the session's own temporary schema). No live table is locked for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.catalog import Catalog, Table
 from tui.core.ddl import quoted, role
@@ -19,8 +20,7 @@ from tui.core.isolation_spec import IsolationSpec
 from tui.core.twin import twin_statements
 
 
-@dataclass(frozen=True, slots=True)
-class Drill:
+class Drill(msgspec.Struct, frozen=True):
     """The control's two passes: `intact` on unbroken twins, then `breaking` is run and `broken` must all be leaks.
 
     `tables` are those that have a twin; `reason` says why none has.

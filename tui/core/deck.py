@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     # A port needs the types' names only: who knows a place or a problem need not load all the rest.
@@ -43,8 +44,7 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of the screens: 
         self.kind, self.message, self.hint, self.retry = kind, message, hint, retry
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """Where we are going, known before any connection: shown while connecting and in every confirmation.
 
     `local` is True for a Unix socket or a loopback address; `name` is the target's name or the host. `stated` is the

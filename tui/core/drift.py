@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.catalog import Catalog
 from tui.core.surface import Change, diff
@@ -11,8 +12,7 @@ from tui.core.surface import Change, diff
 DriftState = Literal["none", "drifted", "not_proven"]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """The difference between what a run left and what is there now.
 
     `finished_at` is the server's time as text in ISO form. `same_version` is False when the server has been upgraded

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 Fate = Literal["committed", "rolled_back", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """What became of a run after its line, its terminal or its process was lost. `at`: when it had its locks."""
 
     action: str

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+
+class Glyphs(msgspec.Struct, frozen=True):
     """The marks of every screen, each one cell wide; none is drawn as an emoji, whose width is not certain."""
 
     ascii: bool

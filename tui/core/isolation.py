@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from tui.core.check import Check, Outcome
 from tui.core.isolation_cases import Case
@@ -29,8 +30,7 @@ _SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What the database answered to one case: a number of rows, or the SQLSTATE it refused with and by which layer
     (`got` as in `Case.expected`, or `denied` where the words do not tell).
     """
@@ -40,8 +40,7 @@ class Result:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True):
     """One case and how it came out. `actual` is in words; `reason` says why a case was not tried."""
 
     case: Case
@@ -60,8 +59,7 @@ class Probe:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """What one persona can do with one command on one table, over all scopes and details."""
 
     table: str
@@ -71,8 +69,7 @@ class Cell:
     probes: tuple[Probe, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """The negative control: whether breaking one policy of a throw-away twin turned the matrix red, as it must.
 
     `turned` of `cells` refused cells became leaks; `reason` says why it was not run or what it saw instead.
@@ -85,8 +82,7 @@ class Control:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(msgspec.Struct, frozen=True):
     """The isolation matrix of one database.
 
     `reasons`: why nothing was tried at all. `unseeded`: tables whose synthetic rows could not be made, with the
@@ -96,7 +92,7 @@ class Matrix:
 
     probes: tuple[Probe, ...] = ()
     control: Control = Control("not_run")
-    unseeded: Mapping[str, str] = field(default_factory=dict)
+    unseeded: Mapping[str, str] = msgspec.field(default_factory=dict)
     unsaid: tuple[str, ...] = ()
     locks: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0

@@ -7,9 +7,9 @@ nobody expected. Nothing here is sent; `tui.db.matrix` does that, in a transacti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.core.catalog import Catalog
 from tui.core.ddl import literal, quoted
@@ -29,8 +29,7 @@ from tui.core.isolation_spec import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One statement as one persona. `command` and `scope` say what is tried on whose row, `detail` which column or
     which attack; `expected` is `allowed`, a refusal of `isolation_spec.REFUSALS` or a SQLSTATE; `rows` the number that
     "allowed" means.
@@ -54,8 +53,7 @@ class Case:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Rows to make, parents first, and the cases to try on them, grouped by persona. `unsaid`: what the expectation
     holds and the bundle says nothing of.
     """

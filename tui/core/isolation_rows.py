@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.ddl import literal, qualified, quoted
 from tui.core.isolation_spec import PLACEHOLDER, IsolationSpec, Subject
@@ -16,8 +17,7 @@ Made = tuple[str, str, str, Kind]
 """(table, tenant, user, kind): which synthetic row. The tenant is "" for a row without one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(msgspec.Struct, frozen=True):
     """The statements that make a table's synthetic rows."""
 
     table: str

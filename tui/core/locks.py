@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -72,8 +71,7 @@ class LockPicture(msgspec.Struct, frozen=True):
 T = TypeVar("T", bound=Waiting)
 
 
-@dataclass(frozen=True, slots=True)
-class Node(Generic[T]):
+class Node(msgspec.Struct, Generic[T], frozen=True):
     """A session in the tree: below the one it waits for. `also`: others it waits for; `behind`: how many wait for it,
     directly or not.
     """

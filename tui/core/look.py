@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from tui.core.catalog import Catalog
 from tui.core.check import Check
@@ -24,8 +25,7 @@ LEDGER_SAID: Mapping[LedgerState, str] = {
 PoolerMode = Literal["transaction", "session", "direct", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """The database as it was reached. `rtt` is the last measured round trip in seconds; `tls` is e.g. `TLSv1.3` or
     `off`.
 
@@ -49,8 +49,7 @@ class Server:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(msgspec.Struct, frozen=True):
     """One row of the ledger `patchdeck.runs`. Times are the server's; `seconds` and `lock_seconds` are the client's
     measure.
     """
@@ -77,8 +76,7 @@ class RunRecord:
         return self.action if self.action == "apply" else f"{self.action} ({self.mode})"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """One complete look. `runs` is newest first and bounded, `ledger` says why it may be empty; `taken_at` is the
     server's clock. `earlier` are the runs of this machine whose end was only found out by asking.
     """

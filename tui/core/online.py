@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,16 +22,14 @@ BUILD_ROW = 2e-6
 """Seconds per row of a concurrent build: it reads the table twice (facts: migrations C5 for one pass)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """How big a table is, as statistics know it."""
 
     rows: float
     bytes: float
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True):
     """An index to be built beforehand: `sql` is the patch's own statement with CONCURRENTLY, `line` its place there."""
 
     name: str
@@ -47,8 +44,7 @@ class Build:
         return self.rows * BUILD_ROW
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(msgspec.Struct, frozen=True):
     """A constraint to be validated afterwards."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from tui.core.panels import Bucket, Execution
 
@@ -14,8 +15,7 @@ OCCURRENCES = 200
 """Occurrences of an error that are read: the newest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """A column of the execution's row as text, None where it is null; `missing` characters at its end were not read."""
 
     name: str
@@ -23,8 +23,7 @@ class Value:
     missing: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """A line that was logged for an execution; `ms` is what the step took where that is known."""
 
     at: datetime
@@ -34,8 +33,7 @@ class LogLine:
     ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedExecution:
+class OpenedExecution(msgspec.Struct, frozen=True):
     """One execution in full. `execution` is None when there is none of that id any more; `log` is None where the bundle
     reads none, oldest line first, and `log_cut` says that there are older lines.
     """
@@ -46,8 +44,7 @@ class OpenedExecution:
     log_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True):
     """One error of a group; `execution` is the id of the execution it belongs to, "" where that is not known."""
 
     id: str
@@ -58,8 +55,7 @@ class Occurrence:
     execution: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedError:
+class OpenedError(msgspec.Struct, frozen=True):
     """One group of errors over `window` seconds: its course, complete and ascending, and its newest occurrences, newest
     first; both empty where the bundle reads none.
     """

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class PanelQuery:
+class PanelQuery(msgspec.Struct, frozen=True):
     """The contract of one of a panel source's queries.
 
     `parameters` in order, all sent as text; with `scoped` a source that has scopes is given one more: a scope's key, ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.core.facts import Runner
 
@@ -14,8 +16,7 @@ ROWS_KEPT = 200
 """Rows a panel holds; older ones are the database's to keep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """A part of the rows that the panels can be narrowed down to, one tenant's for instance. `key` is what the bundle's
     queries know it by, "" for the rows that belong to none; `label` is what a person calls it.
     """
@@ -24,8 +25,7 @@ class Scope:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeShare:
+class ScopeShare(msgspec.Struct, frozen=True):
     """What one scope has in the panels' window: how many executions and errors."""
 
     scope: Scope
@@ -33,8 +33,7 @@ class ScopeShare:
     errors: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(msgspec.Struct, frozen=True):
     """One execution. `status` is `running`, `ok`, `failed` or the database's own other word; `duration_ms` None while
     it runs; `scope` is the label of the scope it belongs to, "" for none.
     """
@@ -49,8 +48,7 @@ class Execution:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """Counts of the executions (or errors: only `total`) that started in one slice of time; `at` None = the whole
     window.
     """
@@ -64,8 +62,7 @@ class Bucket:
     p95_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRow:
+class ErrorRow(msgspec.Struct, frozen=True):
     """One error as it was logged; `scope` as of an execution."""
 
     id: str
@@ -79,8 +76,7 @@ class ErrorRow:
 Row = TypeVar("Row", Execution, ErrorRow)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorGroup:
+class ErrorGroup(msgspec.Struct, frozen=True):
     """Errors with the same fingerprint; `message` is a sample."""
 
     fingerprint: str
@@ -90,8 +86,7 @@ class ErrorGroup:
     last_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionsPanel:
+class ExecutionsPanel(msgspec.Struct, frozen=True):
     """The executions panel. `waits_for` is set (and everything else empty) while no source fits this database.
 
     `rows` is newest first, of the window only and bounded by ROWS_KEPT, `buckets` ascending and complete over the
@@ -104,15 +99,14 @@ class ExecutionsPanel:
     note: str = ""
     rows: tuple[Execution, ...] = ()
     buckets: tuple[Bucket, ...] = ()
-    totals: Bucket = field(default_factory=lambda: Bucket(None))
+    totals: Bucket = msgspec.field(default_factory=lambda: Bucket(None))
     window: int = 900
     problem: str = ""
     scoped: str = ""
     scope: Scope | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorsPanel:
+class ErrorsPanel(msgspec.Struct, frozen=True):
     """The errors panel; `rows` newest first, `groups` by count, the rest as in ExecutionsPanel."""
 
     title: str
@@ -128,8 +122,7 @@ class ErrorsPanel:
     scope: Scope | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Panels:
+class Panels(msgspec.Struct, frozen=True):
     """Both panels after one tick; `taken_at` is the server's clock, `rtt` the tick's round trip in seconds, `runner`
     the run of patchdeck that is under way, whoever's it is.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.catalog import Catalog, Policy
 from tui.core.expectation import Expectation, ExpectedTable
@@ -18,8 +19,7 @@ from tui.core.tablechecks import policy_text
 PlanVerb = Literal["create", "alter", "replace", "leave", "drop"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanItem:
+class PlanItem(msgspec.Struct, frozen=True):
     """What becomes of one object. `statement` is the 0-based index of the statement that does it, None when a DO block
     does or several do.
 
@@ -35,8 +35,7 @@ class PlanItem:
     definition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """A row of one of the bundle's count queries, e.g. rows that will be assigned to a tenant."""
 
     title: str
@@ -45,8 +44,7 @@ class Count:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True):
     """The whole plan."""
 
     items: tuple[PlanItem, ...]
@@ -110,8 +108,7 @@ def strangers(expectation: Expectation, live: Catalog) -> tuple[tuple[str, Polic
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Deed:
+class _Deed(msgspec.Struct, frozen=True):
     """What one statement does to one object, before looking whether it is there."""
 
     verb: Literal["create", "alter", "drop"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
@@ -63,8 +62,7 @@ class TableFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policies: tuple[PolicyFacts, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(msgspec.Struct, frozen=True):
     """A rule that the table or one of its policies breaks; `policy` is "" for the table as a whole."""
 
     code: str

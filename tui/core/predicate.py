@@ -7,7 +7,8 @@ the same name, so that the row's own columns can be told from others without a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.condition import (
     FROM,
@@ -27,8 +28,7 @@ from tui.core.condition import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """The policy's table: its bare name, its columns, those that are NOT NULL, and its tenant column ("" for none)."""
 
     table: str

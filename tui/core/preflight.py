@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
+
+import msgspec
 
 from tui.core.aftermath import counted
 from tui.core.aspects import canonical_type
@@ -39,8 +40,7 @@ INDEX_ROW, CONSTRAINT_ROW, UPDATE_ROW = 1e-6, 0.15e-6, 10e-6
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PreflightCheck:
+class PreflightCheck(msgspec.Struct, frozen=True):
     """One preflight check: what was looked at, how it came out, what that means, how to mend it ("" when it passes)."""
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from tui.core.check import Check, Layer
 from tui.core.isolation import Matrix
@@ -17,8 +18,7 @@ BEYOND_STRUCTURE: tuple[Layer, ...] = ("safety", "behaviour")
 """The layers that a look does not bring."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """Findings and matrix with the checks they amount to; a layer that was not asked for has no checks.
 
     `taken_at` is the server's clock. `findings` holds the muted and the informative ones too, which are no failures.

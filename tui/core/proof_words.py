@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.isolation import Cell, CellState, Control, Matrix, Probe
 from tui.core.isolation_spec import EITHER
@@ -30,8 +31,7 @@ MATRIX_LOCKS = {"AccessShareLock", "RowShareLock", "RowExclusiveLock"}
 """What ordinary reads and writes take: nobody but a schema change waits for these."""
 
 
-@dataclass(frozen=True, slots=True)
-class GridRow:
+class GridRow(msgspec.Struct, frozen=True):
     """One command on one table, with the cell of each persona that tries it."""
 
     table: str
@@ -39,8 +39,7 @@ class GridRow:
     cells: Mapping[str, Cell]
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True):
     """The matrix as a table: `personas` are its columns."""
 
     personas: tuple[str, ...]

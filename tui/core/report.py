@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from tui.core.catalog import Catalog
 from tui.core.check import Check, Layer
@@ -48,8 +49,7 @@ RESTORE_NOT_KEPT = {
 """What the ledger's row does not hold, by the report's JSON keys, in words; the second of a run that restores."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """Everything a report is made of. `at` is when the run ended, `before` and `after` are looks around it (None when
     the database could not be looked at), `verified` the checks on the committed state, those of `proof` among them.
     `counts` were taken before the run, `counts_after` after it.

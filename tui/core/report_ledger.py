@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
@@ -18,8 +18,7 @@ from tui.core.surface import diff
 MODES: dict[str, RollbackMode] = {"lock": "lock", "restore": "restore", "restore-closed": "restore-closed"}
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(msgspec.Struct, frozen=True):
     """One row of the ledger, whole: its record, its transaction, and the catalog before and after it.
 
     `digest` is that of the bundle it ran from.

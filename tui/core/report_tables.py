@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog, Grant, Policy, PolicyCommand, Table, View
@@ -19,8 +20,7 @@ _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TR
 """Everything there is to be granted on a table (MAINTAIN, of PostgreSQL 17, besides), in the usual order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A table or view after a run. `added` are columns that the run gave it where it was there before; `grants` says by
     role what it may, `publications` where its changes are published (Realtime). `held` of `checks` checks hold on it.
     """

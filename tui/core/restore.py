@@ -9,7 +9,8 @@ patch stay without policies and without rights for anybody but their owner (deci
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.catalog import Catalog
 from tui.core.check import Check
@@ -30,8 +31,7 @@ _WHY = "a restore puts back what was recorded and changes nothing else"
 _MOVED = "it changed between the look and the locks of this run"
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(msgspec.Struct, frozen=True):
     """A restore, worked out for a database that looks like `start`; afterwards it must look like `result`.
 
     `losses` can not be put back, `withheld` is kept back on purpose (a closed restore).

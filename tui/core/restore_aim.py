@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -45,8 +44,7 @@ class Restorable(msgspec.Struct, frozen=True):
     given: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(msgspec.Struct, frozen=True):
     """Something that is not put back as it was, and why."""
 
     object: str

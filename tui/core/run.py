@@ -6,9 +6,11 @@ screen, a command's progress, the journal, the ledger row and the report read th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.core.bundle import Bundle
 from tui.core.checklist import Check
@@ -55,8 +57,7 @@ class Phase(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Limits set with SET LOCAL inside the transaction, in seconds.
 
     `idle_in_transaction` is how long a frozen client may hold its locks: a healthy one needs a round trip and the
@@ -72,8 +73,7 @@ class Limits:
     silence: float = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What to run. `confirmed` is the database name the operator typed (None for a rehearsal); `patience` in seconds.
 
     `again` runs the patch although everything already holds (decision 28). `restore` is what a mode that restores does
@@ -128,8 +128,7 @@ def plan_of(bundle: Bundle, mode: RollbackMode | None) -> Plan:
     return Plan(bundle) if mode is None else Plan(bundle, action="rollback", mode=mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(msgspec.Struct, frozen=True):
     """A session in the way of a lock, one for each relation. `age` is seconds since its transaction began, `blocks` the
     relation we wanted; it and `mode` are "" for a session that only keeps another blocker waiting. `waits_for`: the
     processes it waits for itself.
@@ -146,16 +145,14 @@ class Blocker:
     waits_for: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """A NOTICE or WARNING the server sent while a statement ran."""
 
     severity: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """A statement that failed. `index` is 0-based, None when the failure belongs to no statement of the file."""
 
     message: str
@@ -174,28 +171,24 @@ class Failure:
         return ":".join(parts) if self.file else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Connecting:
+class Connecting(msgspec.Struct, frozen=True):
     """A connection is being opened for the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(msgspec.Struct, frozen=True):
     """Connected and looked: what was found before anything is changed."""
 
     verdict: Verdict
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Preflighted:
+class Preflighted(msgspec.Struct, frozen=True):
     """The preflight checks, in order."""
 
     checks: tuple[PreflightCheck, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Building:
+class Building(msgspec.Struct, frozen=True):
     """Index `at` (from 1) of `total` is being built before the transaction, for `seconds`; `done` is the share of it
     that the server reports, None while it reports none.
     """
@@ -209,8 +202,7 @@ class Building:
     phase: str
 
 
-@dataclass(frozen=True, slots=True)
-class Validating:
+class Validating(msgspec.Struct, frozen=True):
     """After COMMIT: constraint `at` (from 1) of `total` is being validated."""
 
     name: str
@@ -219,15 +211,13 @@ class Validating:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """A new transaction begins; `number` counts from 1."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingForLock:
+class WaitingForLock(msgspec.Struct, frozen=True):
     """A lock was not free: everything was rolled back, and it is tried again in `retry_in` seconds until patience
     ends.
     """
@@ -237,8 +227,7 @@ class WaitingForLock:
     retry_in: float
 
 
-@dataclass(frozen=True, slots=True)
-class StatementDone:
+class StatementDone(msgspec.Struct, frozen=True):
     """Statement `index` (0-based) is done; `seconds` since the previous one's result arrived."""
 
     index: int
@@ -247,46 +236,39 @@ class StatementDone:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StatementFailed:
+class StatementFailed(msgspec.Struct, frozen=True):
     """A statement failed; the server has undone everything since BEGIN."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Verifying:
+class Verifying(msgspec.Struct, frozen=True):
     """All statements are done; the catalog is being compared inside the transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True):
     """The checks on the not yet committed result."""
 
     checks: tuple[Check, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Proving:
+class Proving(msgspec.Struct, frozen=True):
     """A rehearsal: every check passed, and who can reach which rows is being tried on the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(msgspec.Struct, frozen=True):
     """A rehearsal: the isolation matrix of the result that is about to be rolled back."""
 
     matrix: Matrix
 
 
-@dataclass(frozen=True, slots=True)
-class Committing:
+class Committing(msgspec.Struct, frozen=True):
     """COMMIT is about to be sent; `xid` names the transaction for pg_xact_status after a lost line."""
 
     xid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     """What the verified result changed against the catalog before the first statement. Worked out after COMMIT or
     ROLLBACK, so that nobody waits for it.
     """
@@ -294,8 +276,7 @@ class Compared:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """The end. `problem` is the kind of Problem when the database could not even be looked at. `reason` is one sentence
     on what happened, `state` on what state the database is in, `next_step` what to do. `lock_seconds`: from the first
     lock on, as long as a writer may have waited; `alone_seconds`: from when every lock was had in full, as long as a
@@ -351,8 +332,7 @@ KEPT = 100
 """Warnings and statements that wrote rows that are kept: of fifty thousand each may give one."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(msgspec.Struct, frozen=True):
     """Everything that is known of a run so far; `advance` makes the next one. Its cost does not grow with the run:
     `warnings` are the newest of `warned`, with their statement's index; of the `noticed` quiet ones only the `newest`.
     `written` are the newest statements that wrote rows, by index, with how many of the `rows`.

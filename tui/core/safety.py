@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -40,8 +39,7 @@ class Row(msgspec.Struct, frozen=True):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """A rule that an object breaks. `muted_by` is the bundle's reason, None when there is none; `new` says whether it
     was not there before the patch, None when no baseline is known.
     """

@@ -12,14 +12,14 @@ more mistake, or costs every query; an `info` is worth knowing and fails nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Level = Literal["error", "warn", "info"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One rule. `why` and `mend` are one sentence each; `mend` has SQL where a pattern fits."""
 
     code: str

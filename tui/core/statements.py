@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.one_transaction import objections, reads_standard_input
 from tui.core.sqlhead import read_head
@@ -15,8 +16,7 @@ TITLE_LIMIT = 100
 """Characters of a statement's title."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One statement of a script.
 
     `text` is as written, without what leads it and without its final `;`. `offset` is the character offset of its first
@@ -33,8 +33,7 @@ class Statement:
     on: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why a script can not be run: the place, and one sentence with the reason and what to do."""
 
     line: int

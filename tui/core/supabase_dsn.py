@@ -7,8 +7,9 @@ can be said beside the error of one: a wrong combination otherwise ends in a tim
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Way = Literal["shared pooler", "dedicated pooler", "direct", "api", "unknown port"]
 
@@ -22,8 +23,7 @@ _REF = re.compile(r"[a-z]{20}")
 _REFERENCE = re.compile(r"\breference=(?P<ref>[\w-]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Supabase:
+class Supabase(msgspec.Struct, frozen=True):
     """A Supabase address, taken apart. `ref` and `region` are "" where the address does not tell them."""
 
     way: Way

@@ -7,7 +7,8 @@ makes it run the file (facts: migrations A2).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.sqlscan import scan
@@ -27,8 +28,7 @@ class NotAMigration(Exception):  # noqa: N818 - what it is, not an error of ours
     """The bundle can not be kept as a migration of the CLI; `str()` is one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(msgspec.Struct, frozen=True):
     """A migration as the CLI keeps it: the row's three columns, and the file's text."""
 
     version: str

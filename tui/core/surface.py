@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.aspects import tidy
 from tui.core.catalog import Catalog, Function, Grant, Publication, Table, View
@@ -14,8 +15,7 @@ from tui.core.tablechecks import column_text, policy_text, trigger_text
 ChangeKind = Literal["created", "altered", "unchanged", "dropped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What became of one object between two catalogs. `object` is e.g. `policy docs_select on app.docs`."""
 
     kind: ChangeKind

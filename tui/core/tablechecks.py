@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from tui.core.aspects import NO_TWIN, RESTRICTIVE, Aspect, Subject, canonical_type, tidy
 from tui.core.catalog import Catalog, Column, Policy, Table, Trigger
@@ -46,8 +47,7 @@ class _Named(Protocol):
 N = TypeVar("N", bound=_Named)
 
 
-@dataclass(frozen=True, slots=True)
-class Twins:
+class Twins(msgspec.Struct, frozen=True):
     """The twins of one server: its catalog of them (None where none could be made) and what failed, by key."""
 
     catalog: Catalog | None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -27,8 +26,7 @@ from tui.core.expectation import (
 _QUOTED = re.compile(r'("(?:[^"]|"")*")')
 
 
-@dataclass(frozen=True, slots=True)
-class TwinStatement:
+class TwinStatement(msgspec.Struct, frozen=True):
     """One statement of `twin.sql`'s input. A `key` that begins with `table ` or `view ` begins a group; what follows it
     up to the next such key hangs on that relation.
     """

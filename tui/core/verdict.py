@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tui.core.catalog import Catalog
 from tui.core.check import Check
@@ -14,8 +15,7 @@ State = Literal["applied", "not_applied", "partial", "drifted", "rolled_back"]
 ActionName = Literal["apply", "rollback", "rehearse", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The state in one word, the counts behind it, and one sentence.
 
     `headline` is what the band shows, e.g. `PARTIAL 131/182`; `healthy` is True only when every check holds.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import TypedDict
 
 import msgspec
+from msgspec.structs import replace
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
@@ -105,8 +105,7 @@ class Feeds:
         return Panels(self._executions.panel, self._errors.panel, now, link.rtt, runner)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(msgspec.Struct, frozen=True):
     """What a tick is asked for: seconds back from now, and the scope, None for all."""
 
     window: int = 0

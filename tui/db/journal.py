@@ -12,10 +12,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from platformdirs import user_state_path
 
 from tui.core.deck import Destination
@@ -26,8 +26,7 @@ def folder() -> Path:
     return user_state_path("patchdeck") / "runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(msgspec.Struct, frozen=True):
     """A run that was under way and whose end nobody on this machine has heard of; `xid` is its newest transaction."""
 
     path: Path

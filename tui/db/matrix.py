@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import msgspec
@@ -39,8 +38,7 @@ MATRIX_LIMITS = {
 ANSWERS = {"G": "denied_grant", "P": "denied_policy", "D": "denied"}
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """A matrix to be run: its batch without BEGIN and ROLLBACK, so that a rehearsal can run it in its own."""
 
     plan: Plan

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from time import monotonic
 
+import msgspec
 from psycopg import OperationalError, pq
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -27,24 +27,21 @@ FRAMING = 40
 _DIAGNOSTICS = pq.DiagnosticField
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One statement with its parameters in text form; `$1` in the text is the first."""
 
     sql: str
     parameters: tuple[str | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ServerNotice:
+class ServerNotice(msgspec.Struct, frozen=True):
     """A NOTICE, WARNING and the like, as the server worded it."""
 
     severity: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """The result of command `index` (0-based). `seconds` runs from the batch's first byte to this result's arrival."""
 
     index: int

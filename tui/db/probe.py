@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -39,8 +38,7 @@ NO_TWINS = Command("select set_config('patchdeck.twin', '[]', true) where curren
 """Where the ledger has answered with a record that stands in for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
+class Twin(msgspec.Struct, frozen=True):
     """The expected objects as this server deparses them, and what could not be made, by key with the server's
     message. `recorded`: not made but taken from what an apply left, every check of which passed.
     """
@@ -50,8 +48,7 @@ class Twin:
     recorded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
+class ServerFacts(msgspec.Struct, frozen=True):
     """The row of `server.sql`, typed."""
 
     version: str
@@ -65,8 +62,7 @@ class ServerFacts:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What one look brought back, before any judgement. `twin` is None when it was not asked for."""
 
     server: ServerFacts

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import msgspec
+from msgspec.structs import replace
 
 from tui.core.look import Look
 from tui.core.preflight import PreflightCheck
@@ -17,8 +16,7 @@ from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 
 
-@dataclass(frozen=True, slots=True)
-class WorkedOut:
+class WorkedOut(msgspec.Struct, frozen=True):
     """A plan with its restore (None when there is no way), and the preflight checks that belong to it."""
 
     plan: Plan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+import msgspec
 from psycopg import sql
 
 from tui.core.bundle import Bundle, LockMode
@@ -28,8 +28,7 @@ LATE_WAIT = "10ms"
 lock of ours makes NOWAIT fail on servers before 17, and who waits with a lock in hand goes first."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunLocks:
+class RunLocks(msgspec.Struct, frozen=True):
     """`wanted` is every lock in its full strength, sorted by relation; what is not in `late` is held from the start,
     what is in it from the file's own LOCK TABLE statement on, and in `early` strength before.
     """

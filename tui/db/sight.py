@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from tui.core.report_ledger import LedgerRow
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(msgspec.Struct, frozen=True):
     """A look, with the preflight facts when they were asked for, and the server's own process id."""
 
     look: Look

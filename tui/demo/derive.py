@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -45,8 +44,7 @@ class PatchError(Exception):
         super().__init__(f"{file}:{line}:{column}: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(msgspec.Struct, frozen=True):
     """What the patch is tried on: `state` of the demo in folder `demo`, and after it the script `before` (a name for
     messages and its text), where there is one.
     """
@@ -56,8 +54,7 @@ class Baseline:
     before: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(msgspec.Struct, frozen=True):
     """The catalogs before and after, both of the whole database, which is still there at `dsn` (role: its owner)."""
 
     dsn: str

@@ -13,11 +13,11 @@ import secrets
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import platformdirs
 
 from tui.demo.processes import child_environment, command_of, end_process, process_exists
@@ -46,8 +46,7 @@ class DemoBusyError(DemoError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """An operating-system account that a child process runs as."""
 
     name: str

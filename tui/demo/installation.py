@@ -7,16 +7,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.demo.home import DemoError, Home
 
 SYSTEM_INSTALLATIONS = Path("/usr/lib/postgresql")
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(msgspec.Struct, frozen=True):
     """A server installation: its folder of binaries, what `postgres --version` says, and its major version."""
 
     binaries: Path

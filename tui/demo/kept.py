@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -160,8 +159,7 @@ class Kept:
         return " | ".join(line for line in lines[-4:] if line) or "it said nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Demo:
+class Demo(msgspec.Struct, frozen=True):
     """A running demo. `dsn` is what an operator would be given: the owner's, through the pooler when there is one."""
 
     dsn: str

@@ -16,7 +16,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -67,8 +66,7 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Logins:
+class Logins(msgspec.Struct, frozen=True):
     """Who signs in: the bootstrap superuser, and the roles that get a random password of their own."""
 
     superuser: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.core.bundle import Bundle
 from tui.core.check import Layer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from io import BufferedReader
@@ -43,8 +42,7 @@ class RecordingError(Exception):
         super().__init__(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True):
     """A whole, checked recording. `times` are the offsets of its frames in seconds, ascending; `troubles` those at
     which something went wrong; `flaw` says in words how it ends when it was not ended in good order, "" when it was.
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from tui.core.deck import Deck
 from tui.core.facts import Runner
@@ -15,8 +16,7 @@ from tui.widgets.lines import Groups
 from tui.widgets.news import proof_news
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """`refresh`, `look_every` and `window` (how far back the panels look) in seconds; `now` is the wall's clock,
     `monotonic` seconds; `off` says why nothing can be asked or changed here, "" when it can; `badge` is what the title
     says beside the connection, most important first.

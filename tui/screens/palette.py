@@ -7,9 +7,9 @@ Textual's own palette parses markup in what it lists and shows a loading indicat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
@@ -23,8 +23,7 @@ from tui.widgets.table import Column, LineTable, Row
 COLUMNS = (Column("name", 20), Column("what", 0), Column("key", 9, "right"))
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Something that can be done: the action it runs, its name, what it does, its key."""
 
     action: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from tui.core.bundle import Bundle
 from tui.core.deck import Destination
@@ -33,8 +34,7 @@ KINDS = (
 """Kinds of checks in the order in which a lack of them hurts, with the word the band uses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(msgspec.Struct, frozen=True):
     """All that the band is made of. `age` and `look_age` are seconds, None while nothing is stale; `tally` is
     that of the look's checks, counted once per look; `news` says what is known beyond them, `brief_news` for a narrow
     line; `badge` what this dashboard is, if it is more than one that looks, most important first.
@@ -55,8 +55,7 @@ class Band:
     badge: Groups = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(msgspec.Struct, frozen=True):
     """The one word, its mark and its meaning."""
 
     mark: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 from textual import events
 from textual.message import Message
@@ -15,8 +15,7 @@ from tui.widgets.lines import Line, Lines, Span
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A key with its word. `off` when it does not work now (pressing it says why); `keep` when it must always fit."""
 
     key: str

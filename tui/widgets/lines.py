@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from textual.geometry import Region
@@ -28,8 +28,7 @@ Groups = tuple[Spans, ...]
 _WORDS = re.compile(r"\s+|\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One line of the screen: texts with their meaning, and the ground they lie on."""
 
     spans: Spans = ()

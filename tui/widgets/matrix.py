@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -24,8 +24,7 @@ LEADING = 3
 """Columns before those of the personas: mark, table, command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """How a state is shown: the name of its mark, a short and a long word, its meaning."""
 
     mark: str

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -21,8 +21,7 @@ from tui.widgets.lines import Line, Lines, Span, line
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column; `width` in cells, 0 takes what the others leave (one column at most)."""
 
     title: str
@@ -30,8 +29,7 @@ class Column:
     align: Literal["left", "right"] = "left"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A row: what identifies it, one span per column, what the filter looks at, and whether it counts as failing.
 
     With fewer cells than columns the last one takes the room of those that are missing.

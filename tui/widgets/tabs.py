@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual import events
 from textual.message import Message
 
@@ -13,8 +13,7 @@ from tui.theme import Role
 from tui.widgets.lines import Line, Lines, Span, Spans, width_of
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(msgspec.Struct, frozen=True):
     """A tab: its id, its word, what stands behind the word, e.g. a number of errors, and a shorter word for a line
     that is too short for all of them.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 
 from tui.core.text import fit, one_line
@@ -35,8 +35,7 @@ def band_text(walk: Walk, cells: int) -> str:
     return f"{fit(next((one for one in lines if cell_len(one) <= room), lines[-1]), room)} {right}"
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnStep:
+class DrawnStep(msgspec.Struct, frozen=True):
     """One step as it is listed."""
 
     number: int
@@ -53,8 +52,7 @@ class DrawnStep:
         return Line(justify(head, word, cells), "resting" if self.here else "plain")
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnSteps:
+class DrawnSteps(msgspec.Struct, frozen=True):
     """All steps, to be listed or, on a narrow screen, told in one line."""
 
     steps: tuple[DrawnStep, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import ClassVar
+
+import msgspec
 
 from tui.core.deck import Problem
 from tui.core.text import Glyphs, fit, one_line, redact, visible
@@ -17,8 +18,7 @@ FIELD = 11
 """Cells of a field's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How a step stands, in a mark, a word and a meaning."""
 
     mark: str
@@ -26,8 +26,7 @@ class Standing:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(msgspec.Struct, frozen=True):
     """What a step does, what it does not do, the way back from it, and how long it took in the rehearsal, where it has
     a part of that.
     """

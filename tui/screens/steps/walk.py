@@ -6,9 +6,11 @@ The steps read it and draw; keys change it through the methods here. It imports 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar, get_args
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.core.aftermath import aftermath
 from tui.core.check import Check
@@ -133,8 +135,7 @@ class Run:
         return Finished(outcome, reason, state, after, self.elapsed, 0.0, 0, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(msgspec.Struct, frozen=True):
     """What a look after the run found. `checks` judge the committed state; `changes` are what differs from before the
     run although nothing was committed, which somebody else then did.
     """
