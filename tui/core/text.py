@@ -47,7 +47,8 @@ _INVISIBLE = (
 )
 # The selector that asks for the coloured form of a symbol says nothing and makes its width uncertain: left out.
 _PRESENTATION = "(?<=[\xa9\xae\u203c-\u3299\U0001f000-\U0001faff])(?P<presentation>[\ufe0e\ufe0f])"
-_MAY_BE_MARK = re.compile("[\u0300-\U0010ffff]")
+# Said by what it is not: of a range as long as the other half `re` makes a table at every start.
+_MAY_BE_MARK = re.compile("[^\0-\u02ff]")
 _BLANKS = re.compile("[ \t\r\n]+")
 # Those of width 0 that no character around them gets its width from, as rich.cells measures them.
 _WIDTHLESS = (
