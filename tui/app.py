@@ -163,6 +163,8 @@ class PatchdeckApp(App[None]):
         self.set_keymap(dict(self.settings.keys))
         self.asking = self.furnished = False
         """Whether there is a deck to ask, and whether there is a dashboard on it."""
+        self._drawn = asyncio.Event()
+        """Set once an answer of the database is on the screen."""
         self._opener = deck if callable(deck) else None
         if not callable(deck):
             self._take(deck)
@@ -176,7 +178,9 @@ class PatchdeckApp(App[None]):
 
         self.deck, self.asking = deck, True
         self.store = Store(self.post_message)
-        self._poller = Poller(deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter)
+        self._poller = Poller(
+            deck, self.store, self.settings.pace, self.clock.monotonic, self.clock.jitter, self._drawn.wait
+        )
         self._prover = Prover(deck, self.store, self.clock.monotonic)
 
     def _furnish(self) -> None:
@@ -250,8 +254,10 @@ class PatchdeckApp(App[None]):
         self._start_polling()
         await meanwhile(FURNITURE)
         self._furnish()
-        self.add_mode("deck", lambda: self._dashboard)
-        await self.switch_mode("deck")
+        # Over the frames, which nobody sees again: to switch modes Textual reads all styles anew and holds frames back.
+        await self.push_screen(self._dashboard)
+        if self.store.look is not None:
+            self.call_after_refresh(self._drawn.set)
 
     def on_changed(self, message: Changed) -> None:
         """Tell every screen, also those beneath: what is uncovered is up to date."""
@@ -260,6 +266,8 @@ class PatchdeckApp(App[None]):
         self._keep()
         for screen in self._deck_screens():
             screen.changed(parts)
+        if self.furnished:
+            self.call_after_refresh(self._drawn.set)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker that failed is neither silent nor the end of the app."""

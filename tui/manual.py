@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import click
-import msgspec
 
 from tui.exits import Exit
 
@@ -22,14 +23,14 @@ MEANINGS: Mapping[Exit, str] = {
 """What each exit code promises, where a command has no words of its own for it."""
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(NamedTuple):
     """A command's examples, as (command line, what it is for), and its exit codes with words of its own or "".
 
     Every command can end with 2, and, where something is wrong with patchdeck itself, with 70.
     """
 
     examples: tuple[tuple[str, str], ...]
-    exits: Mapping[Exit, str] = msgspec.field(default_factory=dict)
+    exits: Mapping[Exit, str] = MappingProxyType({})
 
 
 LOOKS = {

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
-import msgspec
 
 from tui.manual import Told, ToldGroup
 
 _EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 
 
-class Options(msgspec.Struct, frozen=True):
+class Options(NamedTuple):
     """Which database, which bundle, how it is shown. `dsn`, `target` and `bundle` are None where the defaults hold."""
 
     dsn: str | None = None

@@ -25,12 +25,20 @@ Question = Literal["look", "tick", "drift"]
 
 
 class Poller:
-    """Asks one deck for ever. `monotonic` gives seconds, `jitter` a number in 0..1."""
+    """Asks one deck for ever. `monotonic` gives seconds, `jitter` a number in 0..1; `drawn` waits until an answer is on
+    the screen, where there is one.
+    """
 
     def __init__(
-        self, deck: Deck, store: Store, pace: Pace, monotonic: Callable[[], float], jitter: Callable[[], float]
+        self,
+        deck: Deck,
+        store: Store,
+        pace: Pace,
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float],
+        drawn: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        self._deck, self._store, self._pace = deck, store, pace
+        self._deck, self._store, self._pace, self._drawn = deck, store, pace, drawn
         self._monotonic, self._jitter = monotonic, jitter
         self._retry, self._look_due, self._going = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tick_due = asyncio.Event()
@@ -84,6 +92,9 @@ class Poller:
             try:
                 # Connecting is a look: one round trip for both, and the panels know what they can read.
                 await self._look()
+                # What is asked next costs this processor, too: first the operator sees the answer.
+                if self._drawn is not None:
+                    await self._drawn()
                 async with asyncio.TaskGroup() as questions:
                     questions.create_task(self._looks())
                     questions.create_task(self._ticks())

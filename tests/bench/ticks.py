@@ -24,9 +24,9 @@ import psycopg
 
 from tests.support import DEMO
 from tui.core.panels import Scope
+from tui.db.batch import Command, Reply
 from tui.db.feeds import Feeds
 from tui.db.link import Link
-from tui.db.pipeline import Command, Reply
 from tui.db.session import Session
 from tui.db.target import resolve
 from tui.demo.kept import Kept

@@ -19,9 +19,9 @@ from tui.core.isolation import Matrix, to_checks
 from tui.core.isolation_cases import compose
 from tui.core.surface import digest
 from tui.db import matrix as matrix_module
+from tui.db.batch import Command
 from tui.db.link import Link
 from tui.db.matrix import assemble, prove, read
-from tui.db.pipeline import Command
 from tui.db.probe import look_commands, read_look
 from tui.db.target import resolve
 from tui.files import read_bundle

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from tests.conftest import MakeDatabase
-from tui.db.pipeline import Command, LineLost, Reply, Silence, StatementError, pipe
+from tui.db.batch import Command, LineLost, Reply, Silence, StatementError
+from tui.db.pipeline import pipe
 
 
 @pytest.fixture

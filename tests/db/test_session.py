@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from tests.conftest import Database, MakeDatabase
 from tests.db.test_applier import run
+from tui.core.deck import Problem
+from tui.core.earlier import Earlier
+from tui.core.look import Look
 from tui.core.proof import layer_state
 from tui.core.run import Outcome, Plan
 from tui.db.session import Session
@@ -72,3 +77,39 @@ async def test_a_lint_that_the_server_refuses_leaves_safety_not_proven(database:
     assert "string_to_table" in proof.of("safety")[0].why
     assert proof.matrix is not None
     assert proof.matrix.probes
+
+
+async def test_a_look_that_was_made_elsewhere_is_the_first_one(target: Target, session: Session) -> None:
+    """Also what it found out about earlier runs stays, and the panels know from it what they can read."""
+    told = Earlier("apply", datetime.now(UTC), "4711", "rolled_back")
+    elsewhere = replace(await session.look(), earlier=(told,))
+    asked: list[str] = []
+
+    async def foreseen() -> Look:
+        asked.append("look")
+        return elsewhere
+
+    later = Session(target, session.bundle, foreseen=foreseen)
+    try:
+        assert await later.look() is elsewhere
+        assert later.server == elsewhere.server
+        assert (await later.tick(900)).executions, "the panels read"
+        again = await later.look()
+        assert asked == ["look"]
+        assert again.taken_at > elsewhere.taken_at
+        assert again.earlier == (told,)
+    finally:
+        await later.close()
+
+
+async def test_what_kept_another_from_looking_is_raised_once(target: Target, session: Session) -> None:
+    async def refused() -> Look:
+        raise Problem("auth", "password authentication failed", "which one?", retry=False)
+
+    later = Session(target, session.bundle, foreseen=refused)
+    try:
+        with pytest.raises(Problem, match="password authentication failed"):
+            await later.look()
+        assert (await later.look()).server.database == target.destination.database
+    finally:
+        await later.close()

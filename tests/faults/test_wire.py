@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tests.support import Cluster, MakeDatabase
-from tui.db.pipeline import Command, LineLost, pipe
+from tui.db.batch import Command, LineLost
+from tui.db.pipeline import pipe
 
 pytestmark = pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
 

@@ -206,3 +206,19 @@ async def test_another_window_is_asked_for_at_once_and_only_when_not_paused() ->
         assert len(deck.windows) == asked
         poller.pause(False)
         await until(lambda: deck.windows[-1] == 3600)
+
+
+async def test_the_answer_is_on_the_screen_before_more_is_asked() -> None:
+    deck, shown = ScriptedDeck(), asyncio.Event()
+    store = Store(lambda _: None)
+    task = asyncio.create_task(Poller(deck, store, Pace(refresh=0.01), monotonic, lambda: 0.0, shown.wait).run())
+    try:
+        await until(lambda: store.look is not None)
+        await asyncio.sleep(0.05)
+        assert deck.asked["tick"] == 0
+        shown.set()
+        await until(lambda: deck.asked["tick"] > 1)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.commands.first_look import FirstLook
 from tui.commands.secrets import warn_of_secrets
 from tui.config import named, preferences
 from tui.core.config import ThemeName
@@ -36,24 +37,28 @@ def dashboard(options: Options, record: Path | None = None) -> int:
     refuse_without_terminal("patchdeck --plain, patchdeck status")
     out = Output(ascii_only=options.ascii)
     chosen = named(options)
-    settings = _settings(chosen, options, out)
-    from tui.app import run_dashboard
-
-    opening = _Opening(options, out)
+    warn_of_secrets(options, out)
     # A recording begins with what the bundle holds; a command that gives the password may ask on this very terminal.
-    if record is None and (chosen is None or chosen.settings.password_command is None):
+    if record is not None or (chosen is not None and chosen.settings.password_command is not None):
+        return _in_order(options, _settings(chosen, options, out), out, record)
+    with FirstLook(options) as first:
+        settings = _settings(chosen, options, out)
+        from tui.app import run_dashboard
+
+        opening = _Opening(options, chosen, first)
         code = run_dashboard(opening.deck, settings)
-        if opening.error is not None:
-            raise opening.error
-        if not opening.line_needed:
-            return code
-    session = opening.open()
-    from tui.core.bundle import check_scripts
+    if opening.error is not None:
+        raise opening.error
+    return _in_order(options, settings, out) if opening.line_needed else code
 
-    check_scripts(session.bundle)
+
+def _in_order(options: Options, settings: Settings, out: Output, record: Path | None = None) -> int:
+    """The bundle first, then the password, then the screen."""
+    from tui.app import run_dashboard
     from tui.commands.recording import recorded
-    from tui.commands.session import ask
+    from tui.commands.session import ask, open_session
 
+    session = open_session(options)
     # Once the screen is drawn there is no line left to type a password on. What else keeps it from connecting is the
     # dashboard's to show.
     with suppress(Problem):
@@ -79,20 +84,10 @@ class _Opening:
     typed, for which the screen has to go, too.
     """
 
-    def __init__(self, options: Options, out: Output) -> None:
-        self._options = options
-        self._session: Session | None = None
+    def __init__(self, options: Options, chosen: NamedTarget | None, first: FirstLook) -> None:
+        self._options, self._chosen, self._first = options, chosen, first
         self.error: Exception | None = None
         self.line_needed = False
-        warn_of_secrets(options, out)
-
-    def open(self) -> Session:
-        """The session, not yet connected. Raises what `open_session` raises."""
-        if self._session is None:
-            from tui.commands.session import open_session
-
-            self._session = open_session(self._options, by_record=True)
-        return self._session
 
     async def deck(self, leave: Callable[[], None]) -> Session | None:
         """The session; None when there is something to be said or to be typed first. `leave` when there is later on."""
@@ -100,7 +95,7 @@ class _Opening:
         from tui.core.config import ConfigError
 
         try:
-            session = self.open()
+            session = await self._session()
         except (Stop, BundleError, ConfigError) as error:
             self.error = error
             return None
@@ -109,6 +104,17 @@ class _Opening:
             return None
         asyncio.get_running_loop().call_later(SETTLED, self._check_scripts, session.bundle, leave)
         return session
+
+    async def _session(self) -> Session:
+        """On the target of the first look; where that could not begin, raises why, as `open_session` does."""
+        from tui.commands.session import chosen_bundle, open_session
+        from tui.db.session import Session
+
+        bundle = chosen_bundle(self._options, self._chosen, scripts=False)
+        target = await self._first.target()
+        if target is None:
+            return open_session(self._options, by_record=True)
+        return Session(target, bundle, by_record=True, foreseen=self._first.look)
 
     def _check_scripts(self, bundle: Bundle, leave: Callable[[], None]) -> None:
         """What the bundle would run, which nothing needs that is shown at first."""

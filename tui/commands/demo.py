@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from tui.core.deck import Control
 from tui.core.run import Finished, Outcome, Plan
 from tui.exits import Exit, Stop
@@ -56,7 +54,7 @@ def demo(options: Options, *, state: str, serve: bool) -> int:
             if not serve:
                 from tui.commands.dashboard import dashboard
 
-                return dashboard(replace(options, dsn=running.dsn))
+                return dashboard(options._replace(dsn=running.dsn))
             out.text(running.dsn)
             say("serving until stopped (Ctrl+C)")
             wait()

@@ -39,7 +39,7 @@ def open_session(options: Options, out: Output | None = None, *, by_record: bool
     return Session(target, bundle, by_record=by_record)
 
 
-def open_glance(options: Options, out: Output) -> Glance:
+def open_glance(options: Options, out: Output | None = None) -> Glance:
     """What only looks at the target, not yet connected. It believes an apply's record. Raises as `open_session` does,
     but for a script of the bundle that is no SQL: a look runs none.
     """
@@ -53,13 +53,18 @@ def _open(options: Options, out: Output | None, *, scripts: bool) -> tuple[Targe
     chosen = named(options)
     if chosen is not None and options.dsn is not None:
         raise Stop(Exit.USAGE, "--dsn and --target both say which database: give one of them")
-    bundle = read_bundle(options.bundle or (chosen.bundle if chosen else None), scripts=scripts)
+    bundle = chosen_bundle(options, chosen, scripts=scripts)
     if out is not None:
         warn_of_secrets(options, out)
     target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
     fetch_password(chosen, target)
     target.ask = prompt(target.destination)
     return target, bundle
+
+
+def chosen_bundle(options: Options, chosen: NamedTarget | None, *, scripts: bool) -> Bundle:
+    """The bundle that the options name, else the target's, else the one that ships. Raises BundleError."""
+    return read_bundle(options.bundle or (chosen.bundle if chosen else None), scripts=scripts)
 
 
 def find_target(chosen: NamedTarget | None, *, dsn: str | None = None, read_only: bool = False) -> Target:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
@@ -42,6 +43,10 @@ class Problem(Exception):  # noqa: N818 - "problem" is the word of the screens: 
     def __init__(self, kind: ProblemKind, message: str, hint: str = "", *, retry: bool = True) -> None:
         super().__init__(message)
         self.kind, self.message, self.hint, self.retry = kind, message, hint, retry
+
+    def __reduce__(self) -> tuple[partial[Problem], tuple[ProblemKind, str, str]]:
+        """How it goes from one process to another."""
+        return partial(Problem, retry=self.retry), (self.kind, self.message, self.hint)
 
 
 class Destination(msgspec.Struct, frozen=True):

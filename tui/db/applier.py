@@ -29,6 +29,7 @@ from tui.core.surface import diff
 from tui.core.text import count, redact, visible
 from tui.core.verdict import Verdict
 from tui.db.attempt import SEQUENCES, Attempt
+from tui.db.batch import LineLost, StatementError
 from tui.db.commit import Record, commit, row_command
 from tui.db.journal import Journal
 from tui.db.link import Link
@@ -36,7 +37,6 @@ from tui.db.lint import lint
 from tui.db.locks import find_blockers
 from tui.db.matrix import ended, prepare, read
 from tui.db.online import NotBuilt, build, validate
-from tui.db.pipeline import LineLost, StatementError
 from tui.db.recovery import recover
 from tui.db.restoring import work_out
 from tui.db.run_locks import RunLocks, run_locks

@@ -23,7 +23,7 @@ from tui.core.run import Failure, Plan
 from tui.core.statements import place
 from tui.core.text import redact, visible
 from tui.core.twin import overlay
-from tui.db.pipeline import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError
 from tui.db.probe import (
     Twin,
     again_commands,

@@ -12,9 +12,9 @@ from tui.core.deck import Problem
 from tui.core.run import Outcome, Plan
 from tui.core.safety import Key
 from tui.core.text import redact, visible
+from tui.db.batch import Command, StatementError
 from tui.db.ledger import RUNS, read_runs
 from tui.db.link import Link
-from tui.db.pipeline import Command, StatementError
 from tui.db.queries import query
 from tui.db.target import Target
 

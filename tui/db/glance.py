@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from tui.db.target import Target
 
 
+Foreseen = Callable[[], Awaitable["Look | None"]]
+"""Gives a look that somebody else has made, None where there is none; raises the Problem that kept it from being made.
+"""
+
 SETTLE = 3.0
 """Seconds that a look waits for what became of an earlier run: a server that lost its client rolls back within them."""
 
@@ -31,7 +36,8 @@ class Glance:
     """Looks on one connection. What became of runs of this machine (by its `journals`) is found out before the first.
 
     With `by_record` an apply's record may stand in for the twins, which cost the server more than all the rest of a
-    look (see `Observer`); `shared` with looks at other databases for the same bundle.
+    look (see `Observer`); `shared` with looks at other databases for the same bundle. `foreseen`
+    answers the first look.
     """
 
     def __init__(
@@ -42,11 +48,13 @@ class Glance:
         journals: Path | None = None,
         by_record: bool = False,
         shared: Shared | None = None,
+        foreseen: Foreseen | None = None,
     ) -> None:
         self._target, self._bundle, self._journals = target, bundle, journals
         self._earlier: tuple[Earlier, ...] | None = None
         self._looks = Link(target, application="patchdeck")
         self._observer = Observer(target, bundle, by_record=by_record, shared=shared)
+        self._foreseen = foreseen
         self._look_busy = asyncio.Lock()
         self._server: Server | None = None
 
@@ -54,6 +62,11 @@ class Glance:
     def bundle(self) -> Bundle:
         """The bundle in use."""
         return self._bundle
+
+    @property
+    def target(self) -> Target:
+        """How it is reached."""
+        return self._target
 
     @property
     def destination(self) -> Destination:
@@ -86,7 +99,13 @@ class Glance:
 
     async def look(self) -> Look:
         """One complete look: a round trip, after the handshake where there is no connection yet. Raises Problem."""
-        return (await self._sight()).look
+        foreseen, self._foreseen = self._foreseen, None
+        look = await foreseen() if foreseen is not None else None
+        if look is None:
+            return (await self._sight()).look
+        self._earlier = look.earlier
+        self._seen(look)
+        return look
 
     async def close(self) -> None:
         """Close the connection; safe to call twice."""
@@ -98,8 +117,12 @@ class Glance:
             await self._looks.open()
             await self._settle(again)
             sight = await self._observer.look(self._looks, facts=facts)
-        self._server = sight.look.server
+        self._seen(sight.look)
         return replace(sight, look=replace(sight.look, earlier=self._earlier or ()))
+
+    def _seen(self, look: Look) -> None:
+        """Keep what a look says of the place itself."""
+        self._server = look.server
 
     async def _settle(self, again: bool) -> None:
         """Ask what became of unfinished runs, once more on a new line (`again`): losing the old may have cut one."""

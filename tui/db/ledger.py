@@ -11,7 +11,7 @@ from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.look import LedgerState, RunRecord
 from tui.core.safety_scope import Key
-from tui.db.pipeline import Command, Reply
+from tui.db.batch import Command, Reply
 from tui.db.queries import query
 
 if TYPE_CHECKING:

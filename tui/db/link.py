@@ -1,4 +1,7 @@
-"""One connection: open it, send batches, count round trips, cancel, close; every failure becomes a `Problem`."""
+"""One connection: open it, send batches, count round trips, cancel, close; every failure becomes a `Problem`.
+
+The driver takes longer to load than all the rest of a look: the first connection loads it, not this module.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ from socket import SHUT_RDWR, socket
 from sys import byteorder
 from termios import TIOCOUTQ
 from time import monotonic
-
-import psycopg
-from psycopg.conninfo import make_conninfo
+from typing import TYPE_CHECKING
 
 from tui.core.deck import Problem, ProblemKind
 from tui.core.text import one_line, redact
-from tui.db.pipeline import Command, LineLost, Reply, StatementError, pipe
+from tui.db.batch import Command, LineLost, Reply, StatementError
 from tui.db.target import Target
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 LOOK_SILENCE = 15.0
 """Seconds without a byte after which a look or a tick is given up."""
@@ -65,7 +69,7 @@ class Link:
 
     def __init__(self, target: Target, *, application: str = "patchdeck") -> None:
         self._target, self._application = target, application
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connection: AsyncConnection | None = None
         self._busy = asyncio.Lock()
         self._again = False
         self._ended = asyncio.Event()
@@ -132,7 +136,10 @@ class Link:
             return
         writer.close()
 
-    async def _connect(self, parameters: Mapping[str, str | int]) -> psycopg.AsyncConnection:
+    async def _connect(self, parameters: Mapping[str, str | int]) -> AsyncConnection:
+        import psycopg
+        from psycopg.conninfo import make_conninfo
+
         conninfo = make_conninfo("", **parameters)
         began = monotonic()
         try:
@@ -164,6 +171,8 @@ class Link:
             connection = self._connection
             if connection is None or connection.closed:
                 raise LineLost(0, "the connection is closed")
+            from tui.db.pipeline import pipe
+
             self.round_trips += 1
             first = True
             self._listen(connection, False)
@@ -184,8 +193,10 @@ class Link:
     async def cancel(self) -> None:
         """Ask the server to stop the running statement; a request that does not get through is not an error."""
         if self._connection is not None and self.is_open:
+            from psycopg import Error
+
             # The statement's own deadline and the closed connection are the second net.
-            with suppress(psycopg.Error):
+            with suppress(Error):
                 await self._connection.cancel_safe(timeout=5.0)
 
     def give_up(self) -> None:
@@ -204,7 +215,7 @@ class Link:
         await self._ended.wait()
         return _problem(self._last_words, lost=True)
 
-    def _listen(self, connection: psycopg.AsyncConnection, idle: bool) -> None:
+    def _listen(self, connection: AsyncConnection, idle: bool) -> None:
         """Hear what comes while nothing is asked, or leave the line to those who ask."""
         if connection.closed:
             return
@@ -214,13 +225,15 @@ class Link:
         else:
             loop.remove_reader(socket_number)
 
-    def _heard(self, connection: psycopg.AsyncConnection, socket_number: int) -> None:
+    def _heard(self, connection: AsyncConnection, socket_number: int) -> None:
         """Something came that nobody asked for: news of a parameter, or the end."""
+        from psycopg import Error
+
         try:
             connection.pgconn.consume_input()
             # Takes in what has come; libpq closes the line when it reads that there is nothing more to come.
             connection.pgconn.is_busy()
-        except psycopg.Error as error:
+        except Error as error:
             self._last_words = str(error)
         if connection.closed:
             asyncio.get_running_loop().remove_reader(socket_number)
@@ -234,7 +247,9 @@ class Link:
             return
         self._listen(connection, False)
         if self._busy.locked():
-            with suppress(psycopg.Error):
+            from psycopg import Error
+
+            with suppress(Error):
                 await connection.cancel_safe(timeout=CLOSE_GRACE)
         await connection.close()
 

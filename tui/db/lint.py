@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from tui.core.safety import LintRequest, Row
+from tui.db.batch import Command, Reply, StatementError
 from tui.db.link import Link, query_problem
-from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.queries import query
 

@@ -20,8 +20,8 @@ from tui.core.deck import Control, Problem
 from tui.core.online import Build, Validation
 from tui.core.run import Building, Event, Validating
 from tui.core.text import duration, one_line, redact, visible
+from tui.db.batch import Command, LineLost, StatementError
 from tui.db.link import Link, query_problem
-from tui.db.pipeline import Command, LineLost, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.queries import query
 

@@ -10,7 +10,7 @@ from tui.core.opened import LogLine, Occurrence, Value
 from tui.core.panel_source import PANEL_QUERIES, PanelSource
 from tui.core.panels import Bucket, ErrorGroup, ErrorRow, Execution, Scope
 from tui.core.text import redact, visible
-from tui.db.pipeline import Command, Row
+from tui.db.batch import Command, Row
 from tui.db.probe import LOOK_LIMITS
 
 CLOCK = Command("""select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""")

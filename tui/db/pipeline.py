@@ -11,11 +11,10 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from time import monotonic
 
-import msgspec
 from psycopg import OperationalError, pq
 from psycopg.pq.abc import PGconn, PGresult
 
-Row = tuple[str | None, ...]
+from tui.db.batch import Command, LineLost, Reply, Row, ServerNotice, Silence, StatementError
 
 CHUNK = 16_384
 """Bytes handed to the socket at once. A packet a statement would fill the window of a new or idle line (ten packets),
@@ -25,63 +24,6 @@ FRAMING = 40
 """Bytes that a command takes on the wire beside its text: Parse, Bind, Describe, Execute, Flush."""
 
 _DIAGNOSTICS = pq.DiagnosticField
-
-
-class Command(msgspec.Struct, frozen=True):
-    """One statement with its parameters in text form; `$1` in the text is the first."""
-
-    sql: str
-    parameters: tuple[str | None, ...] = ()
-
-
-class ServerNotice(msgspec.Struct, frozen=True):
-    """A NOTICE, WARNING and the like, as the server worded it."""
-
-    severity: str
-    message: str
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """The result of command `index` (0-based). `seconds` runs from the batch's first byte to this result's arrival."""
-
-    index: int
-    tag: str
-    rows: tuple[Row, ...]
-    seconds: float
-    notices: tuple[ServerNotice, ...] = ()
-
-    @property
-    def value(self) -> str:
-        """The first column of the first row; "" for NULL or no row."""
-        return (self.rows[0][0] or "") if self.rows and self.rows[0] else ""
-
-
-class StatementError(Exception):
-    """The server refused command `index`; the rest of the batch was skipped and nothing of it stands after a ROLLBACK.
-
-    `position` is the 1-based character position inside the statement, None when the server gave none.
-    """
-
-    def __init__(self, index: int, fields: dict[str, str], notices: tuple[ServerNotice, ...] = ()) -> None:
-        self.index, self.notices = index, notices
-        self.sqlstate = fields.get("sqlstate", "")
-        self.message = fields.get("message", "the server gave no reason")
-        self.detail, self.hint = fields.get("detail"), fields.get("hint")
-        self.context = fields.get("context")
-        self.position = int(fields["position"]) if fields.get("position", "").isdigit() else None
-        super().__init__(f"{self.sqlstate}: {self.message}")
-
-
-class LineLost(Exception):  # noqa: N818 - the event, not an error of ours
-    """The connection is gone. `confirmed` commands had answered; what happened after them is not known from here."""
-
-    def __init__(self, confirmed: int, message: str, sqlstate: str = "") -> None:
-        self.confirmed, self.message, self.sqlstate = confirmed, message, sqlstate
-        super().__init__(message)
-
-
-class Silence(LineLost):
-    """No byte came for longer than the batch's deadline: a lost reply, a black hole (facts: migrations 0.5)."""
 
 
 async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -> AsyncGenerator[Reply]:

@@ -9,9 +9,9 @@ from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.run import Plan
 from tui.core.text import visible
+from tui.db.batch import Command, StatementError
 from tui.db.link import Link
 from tui.db.locks import look_refused
-from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.restoring import work_out
 from tui.db.sight import Sight

@@ -15,8 +15,8 @@ from tui.core.catalog import Catalog, decode
 from tui.core.expectation import WATCHED_ROLES
 from tui.core.look import LedgerState, RunRecord
 from tui.core.twin import twin_statements
+from tui.db.batch import Command, Reply, Row
 from tui.db.ledger import RUNS, ask_ledger, ledger_state, read_runs
-from tui.db.pipeline import Command, Reply, Row
 from tui.db.queries import query
 
 LOOK_LIMITS = {

@@ -10,9 +10,9 @@ from tui.core.preflight import PreflightCheck
 from tui.core.restore import Restorable, plan_restore
 from tui.core.restore_words import restore_preflight
 from tui.core.run import Plan
+from tui.db.batch import Command, StatementError
 from tui.db.ledger import ask_ledger
 from tui.db.link import Link, query_problem
-from tui.db.pipeline import Command, StatementError
 from tui.db.probe import LOOK_LIMITS, set_local
 
 

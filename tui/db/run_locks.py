@@ -12,8 +12,8 @@ from psycopg import sql
 from tui.core.bundle import Bundle, LockMode
 from tui.core.catalog import Catalog
 from tui.core.run import Action
+from tui.db.batch import Command
 from tui.db.locks import Lock
-from tui.db.pipeline import Command
 from tui.db.queries import query
 
 TRIES = 0.1

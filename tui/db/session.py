@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 from tui.core.deck import Control, Problem
 from tui.db.feeds import Feeds
-from tui.db.glance import Glance
+from tui.db.glance import Foreseen, Glance
 from tui.db.link import Link
-from tui.db.sight import Sight
 
 if TYPE_CHECKING:
     from tui.core.bundle import Bundle
     from tui.core.check import Layer
     from tui.core.drift import Drift
     from tui.core.locks import Ended, Ending, LockPicture
-    from tui.core.look import Server
+    from tui.core.look import Look, Server
     from tui.core.opened import OpenedError, OpenedExecution
     from tui.core.panels import Panels, Scope, ScopeShare
     from tui.core.plan import Preview
@@ -38,9 +37,15 @@ class Session(Glance):
     """Looks on one connection, ticks on another: a slow look never holds up the panels. Runs bring their own."""
 
     def __init__(
-        self, target: Target, bundle: Bundle, *, journals: Path | None = None, by_record: bool = False
+        self,
+        target: Target,
+        bundle: Bundle,
+        *,
+        journals: Path | None = None,
+        by_record: bool = False,
+        foreseen: Foreseen | None = None,
     ) -> None:
-        super().__init__(target, bundle, journals=journals, by_record=by_record)
+        super().__init__(target, bundle, journals=journals, by_record=by_record, foreseen=foreseen)
         self._ticks = Link(target, application="patchdeck panels")
         self._locks: LockWatch | None = None
         self._feeds = Feeds(bundle)
@@ -196,7 +201,6 @@ class Session(Glance):
             self._locks = LockWatch(self._target, self._bundle)
         return self._locks
 
-    async def _sight(self, *, facts: bool = False) -> Sight:
-        sight = await super()._sight(facts=facts)
-        self._feeds.choose(sight.look.catalog)
-        return sight
+    def _seen(self, look: Look) -> None:
+        super()._seen(look)
+        self._feeds.choose(look.catalog)

@@ -12,9 +12,9 @@ from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
+from tui.db.batch import Command, Reply, StatementError
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Link
-from tui.db.pipeline import Command, Reply, StatementError
 from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
 from tui.db.queries import query
 from tui.db.target import Target

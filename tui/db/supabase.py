@@ -7,7 +7,7 @@ import json
 from tui.core.run import Plan
 from tui.core.supabase_ledger import TABLE, migration
 from tui.core.text import one_line
-from tui.db.pipeline import Command, Reply
+from tui.db.batch import Command, Reply
 from tui.db.queries import query
 
 NO_HISTORY = "PD003"

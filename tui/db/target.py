@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
-from psycopg import ProgrammingError, pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tui.core.deck import Destination, Environment
 from tui.core.supabase_dsn import Supabase, advice, mistake, understand
@@ -81,16 +78,14 @@ class Target:
         libpq looks into .pgpass under `host` even where `hostaddr` says where to go (PostgreSQL manual, 34.16), and
         does so before it waits for anybody: nothing leaves this machine.
         """
+        from tui.db.libpq import has_password
+
         known: dict[str, str | int] = {
             key: value for key, value in self._parameters.items() if key not in ("hostaddr", "sslmode")
         }
         if not str(known.get("host") or _default("host") or "/").startswith("/"):
             known["hostaddr"] = ",".join("127.0.0.1" for _ in str(known.get("host") or _default("host")).split(","))
-        connection = pq.PGconn.connect_start(make_conninfo("", **known).encode())
-        try:
-            return bool(connection.password)
-        finally:
-            connection.finish()
+        return has_password(known)
 
     def give_password(self, password: str) -> None:
         """Use `password` for every connection from now on."""
@@ -173,60 +168,30 @@ def resolve(
 
     Raises TargetError when the text is no DSN.
     """
+    from tui.db.libpq import parameters_of, service
+
     text = dsn
     if text is None:
         source = next((name for name in DSN_VARIABLES if environ.get(name)), "the PG* environment")
         text = environ.get(source, "")
     try:
-        parameters = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
+        parameters = parameters_of(text)
     except UnicodeEncodeError:
         # An argument or variable with bytes that are no UTF-8 reaches us with halves of surrogate pairs in it.
         raise TargetError(f"{source}: not a connection string: not UTF-8") from None
-    except ProgrammingError as error:
+    except ValueError as error:
         # libpq quotes the piece it stumbled over, which in a mistyped DSN is where the password stands.
         reason = re.sub(r'(?<!=)"(?!=").*"', '"..."', redact(visible(str(error).strip())))
         raise TargetError(f"{source}: not a connection string: {reason}") from None
-    parameters = _service(parameters.get("service", "")) | parameters
+    parameters = service(parameters.get("service", "")) | parameters
     return Target(parameters, source=source, read_only=read_only, name=name, environment=environment)
 
 
-def _service(name: str) -> dict[str, str]:
-    """What the service file says under `name`: libpq would find it by itself, but where we go decides what we demand.
-
-    libpq tells it only as the defaults of a process whose PGSERVICE is that name. A service that is not in any file is
-    left to libpq, which has the words for it.
-    """
-    if not name:
-        return {}
-    plain, before = _defaults(), os.environ.get("PGSERVICE")
-    os.environ["PGSERVICE"] = name
-    try:
-        return {keyword: value for keyword, value in _defaults().items() if plain.get(keyword) != value}
-    finally:
-        del os.environ["PGSERVICE"]
-        if before is not None:
-            os.environ["PGSERVICE"] = before
-
-
-def _defaults() -> dict[str, str]:
-    options = pq.Conninfo.get_defaults()
-    return {option.keyword.decode(): option.val.decode(errors="replace") for option in options if option.val}
-
-
 def _default(keyword: str) -> str:
-    """What libpq itself would use for a parameter that is not given: environment, service file, built-in ("" if
-    none).
-    """
-    for option in pq.Conninfo.get_defaults():
-        if option.keyword.decode() == keyword and option.envvar:
-            return (option.val or b"").decode(errors="replace") if keyword != "sslmode" else _from_environment(option)
-    return ""
+    """As `libpq.default`; loaded when it is asked, as a target that another process has found needs no more of it."""
+    from tui.db.libpq import default
 
-
-def _from_environment(option: pq.ConninfoOption) -> str:
-    """An option's value only when it is not libpq's built-in one: `sslmode` is compiled in as `prefer`."""
-    value = (option.val or b"").decode(errors="replace")
-    return "" if value == (option.compiled or b"").decode(errors="replace") else value
+    return default(keyword)
 
 
 def _destination(parameters: Mapping[str, str], read_only: bool) -> Destination:

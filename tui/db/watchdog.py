@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 
 from tui.core.deck import Problem
+from tui.db.batch import LineLost, Reply, StatementError
 from tui.db.link import Link
-from tui.db.pipeline import LineLost, Reply, StatementError
 from tui.db.queries import query
 
 STEP = 0.5

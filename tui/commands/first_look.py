@@ -1,0 +1,73 @@
+"""The first look at the database, by a process of its own while this one loads what shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tui import loop
+from tui.commands.beside import Beside, Ear, leave_terminal
+from tui.core.deck import Problem
+from tui.exits import Stop
+from tui.options import Options
+
+if TYPE_CHECKING:
+    from tui.core.look import Look
+    from tui.db.target import Target
+
+
+class FirstLook(Beside):
+    """What the other process finds.
+
+    It says nothing where it could not begin to look (no such bundle, no target, a password that has to be typed): that
+    is found again, and told, by whoever has the screen.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(lambda ear: _until_left(ear, options))
+
+    async def target(self) -> Target | None:
+        """Where it looks, None where it does not."""
+        found: Target | None = await self.ear.hear()
+        return found
+
+    async def look(self) -> Look | None:
+        """What it saw, once the target is known; its last word. Raises the Problem that kept it from looking."""
+        found: Look | Problem | None = await self.ear.hear()
+        self.end()
+        if isinstance(found, Problem):
+            raise found
+        return found
+
+
+async def _until_left(ear: Ear, options: Options) -> None:
+    """Look, and tell; whoever goes away meanwhile needs it no more."""
+    ends = {asyncio.create_task(_look(ear, options)), asyncio.create_task(ear.hear())}
+    over, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for one in over:
+        # A defect shows again where there is a screen to tell it on.
+        one.exception()
+
+
+async def _look(ear: Ear, options: Options) -> None:
+    from tui.commands.looking import JUDGES
+    from tui.commands.session import open_glance
+    from tui.core.bundle import BundleError
+    from tui.core.config import ConfigError
+
+    with suppress(Stop, BundleError, ConfigError):
+        glance = open_glance(options)
+        if glance.needs_line:
+            return
+        glance.target.ask = None
+        leave_terminal()
+        await ear.say(glance.target)
+        judges = asyncio.create_task(loop.meanwhile(JUDGES))
+        try:
+            await ear.say(await glance.look())
+        except Problem as problem:
+            await ear.say(problem)
+        finally:
+            judges.cancel()
+            await glance.close()
