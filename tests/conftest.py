@@ -21,6 +21,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -37,6 +38,10 @@ from tests.faults.reporting import (  # noqa: F401 - hooks: the table of the cam
 from tests.support import DEMO, Cluster, Database, MakeDatabase, wait_for
 from tui.demo.installation import system_installations
 from tui.demo.kept import Kept
+
+# A shell's `&` starts what ignores Ctrl+C, and so does everything below it: there would be nothing to interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("steady", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("steady")

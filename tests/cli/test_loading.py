@@ -61,11 +61,13 @@ def loaded(code: str, *arguments: str, dsn: str = "") -> tuple[object, set[str]]
 @pytest.mark.parametrize("cluster", ["pg18"], indirect=True)
 @pytest.mark.parametrize("route", ["direct"])
 def test_a_glance_loads_no_engine_no_screen_and_no_demo(make_database: MakeDatabase) -> None:
+    """Nor the driver: that is what the other process is for."""
     code, modules = loaded(GLANCE, dsn=make_database("applied").dsn)
     assert code == 0
     assert "tui.db.glance" in modules
     assert (
-        modules & (ENGINE | SCREEN | {"rich.console", "tui.demo", "tui.commands.documents", "tui.commands.shapes"})
+        modules
+        & (ENGINE | SCREEN | {"psycopg", "rich.console", "tui.demo", "tui.commands.documents", "tui.commands.shapes"})
         == set()
     )
 

@@ -114,8 +114,11 @@ class Watch:
             for process in own.children(recursive=True):
                 with suppress(psutil.Error):
                     line = " ".join(process.cmdline())
-                    # What a process that we start here has in its environment is what this test put there.
-                    given = "" if process.ppid() == own.pid else "\n".join(process.environ().values())
+                    # What a process that we start here has in its environment is what this test put there, and a
+                    # fork of it (same arguments) has it as well.
+                    parent = process.parent()
+                    started = parent is not None and parent != own and parent.cmdline() != process.cmdline()
+                    given = "\n".join(process.environ().values()) if started else ""
                     self.seen.add(line)
                     self.found |= {(line[:80], name) for name in self._search.of(f"{line}\n{given}")}
 

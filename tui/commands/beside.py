@@ -1,20 +1,19 @@
 """A process beside this one, forked from it early: what it loads and waits for costs this one no time.
 
-Loading the driver takes as long as the first frame of the dashboard, or as long as all the rest of a glance.
+Loading the driver takes as long as the first frame of the dashboard, or all the rest of a glance. This module itself
+loads next to nothing, so that the fork comes before all that is loaded on either side.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
-
-from tui import loop
 
 GULP = 1 << 16
 HEAD = 4
@@ -31,14 +30,18 @@ class Ear:
 
     async def say(self, what: object) -> None:
         """Say it; nobody who listens any more is no error."""
+        from asyncio import get_running_loop
+
         document = pickle.dumps(what)
         try:
-            await asyncio.get_running_loop().sock_sendall(self._line, len(document).to_bytes(HEAD) + document)
+            await get_running_loop().sock_sendall(self._line, len(document).to_bytes(HEAD) + document)
         except OSError:
             return
 
     async def hear(self) -> Any:
         """What the other end says next, None when it has gone."""
+        from asyncio import get_running_loop
+
         while True:
             size = int.from_bytes(self._received[:HEAD])
             if size and len(self._received) >= HEAD + size:
@@ -46,7 +49,7 @@ class Ear:
                 del self._received[: HEAD + size]
                 return pickle.loads(said)  # noqa: S301 - by this very program
             try:
-                more = await asyncio.get_running_loop().sock_recv(self._line, GULP)
+                more = await get_running_loop().sock_recv(self._line, GULP)
             except OSError:
                 more = b""
             if not more:
@@ -105,7 +108,14 @@ def leave_terminal() -> None:
 def _live(work: Work, line: socket.socket) -> None:
     """The other process, from its beginning to its end."""
     try:
+        from tui import loop
+
         loop.run(work(Ear(line)))
     finally:
+        if isinstance(error := sys.exception(), Exception):
+            # A defect, and nobody here to tell it to: the file that a crash leaves has it.
+            from tui.crash import record
+
+            record(error)
         # Not a step further: what this process was copied from has its own end, its own exit code.
         os._exit(0)

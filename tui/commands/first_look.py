@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tui import loop
 from tui.commands.beside import Beside, Ear, leave_terminal
-from tui.core.deck import Problem
 from tui.exits import Stop
 from tui.options import Options
 
 if TYPE_CHECKING:
+    from tui.core.deck import Problem
     from tui.core.look import Look
     from tui.db.target import Target
 
@@ -34,6 +32,8 @@ class FirstLook(Beside):
 
     async def look(self) -> Look | None:
         """What it saw, once the target is known; its last word. Raises the Problem that kept it from looking."""
+        from tui.core.deck import Problem
+
         found: Look | Problem | None = await self.ear.hear()
         self.end()
         if isinstance(found, Problem):
@@ -43,18 +43,23 @@ class FirstLook(Beside):
 
 async def _until_left(ear: Ear, options: Options) -> None:
     """Look, and tell; whoever goes away meanwhile needs it no more."""
+    import asyncio
+
     ends = {asyncio.create_task(_look(ear, options)), asyncio.create_task(ear.hear())}
     over, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for one in over:
-        # A defect shows again where there is a screen to tell it on.
-        one.exception()
+        one.result()
 
 
 async def _look(ear: Ear, options: Options) -> None:
+    import asyncio
+
+    from tui import loop
     from tui.commands.looking import JUDGES
     from tui.commands.session import open_glance
     from tui.core.bundle import BundleError
     from tui.core.config import ConfigError
+    from tui.core.deck import Problem
 
     with suppress(Stop, BundleError, ConfigError):
         glance = open_glance(options)
@@ -64,10 +69,11 @@ async def _look(ear: Ear, options: Options) -> None:
         leave_terminal()
         await ear.say(glance.target)
         judges = asyncio.create_task(loop.meanwhile(JUDGES))
+        said: Look | Problem
         try:
-            await ear.say(await glance.look())
+            said = await glance.look()
         except Problem as problem:
-            await ear.say(problem)
-        finally:
-            judges.cancel()
-            await glance.close()
+            said = problem
+        # Told last: once it is told this process may be ended, and a server hears of a line that is cut.
+        await asyncio.gather(judges, glance.close())
+        await ear.say(said)

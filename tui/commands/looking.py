@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tui.commands.session import ask, open_glance, open_session
+from tui import loop
+from tui.commands.secrets import warn_of_secrets
+from tui.commands.session import ask, chosen_bundle, open_glance, open_session
+from tui.config import named
+from tui.db.glance import Glance
 from tui.exits import Exit
 from tui.options import Options
 from tui.output import Output
 
 if TYPE_CHECKING:
+    from tui.commands.far_link import FarLink
+    from tui.core.bundle import Bundle
     from tui.core.look import Look
     from tui.core.plan import Preview
     from tui.core.run import RollbackMode
-    from tui.db.glance import Glance
     from tui.db.session import Session
 
 JUDGES = ("tui.core.checklist", "tui.commands.words")
 """What has no use before the database has answered."""
 
 
-def status(options: Options, *, as_json: bool) -> int:
-    """The glance: one look, judged."""
+def status(options: Options, line: FarLink, *, as_json: bool) -> int:
+    """The glance: one look, judged; over `line` where that leads anywhere."""
     out = Output(ascii_only=options.ascii)
-    session = open_glance(options, out)
-    look = ask(session, _look, meanwhile=JUDGES)
+    session, look = _glance(options, out, line, meanwhile=JUDGES)
     if as_json:
         from tui.commands import documents
 
@@ -70,11 +76,10 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
     return Exit.REFUSED if preview.obstacle else Exit.HEALTHY
 
 
-def history(options: Options, *, as_json: bool) -> int:
-    """The ledger's runs, newest first."""
+def history(options: Options, line: FarLink, *, as_json: bool) -> int:
+    """The ledger's runs, newest first; over `line` where that leads anywhere."""
     out = Output(ascii_only=options.ascii)
-    session = open_glance(options, out)
-    look = ask(session, _look)
+    session, look = _glance(options, out, line)
     if as_json:
         from tui.commands import documents
 
@@ -86,5 +91,25 @@ def history(options: Options, *, as_json: bool) -> int:
     return Exit.HEALTHY
 
 
-async def _look(session: Glance) -> Look:
-    return await session.look()
+def _glance(options: Options, out: Output, line: FarLink, *, meanwhile: Sequence[str] = ()) -> tuple[Glance, Look]:
+    """One look, and the session that made it, closed; over `line`, or over a connection of its own where that leads
+    nowhere. `meanwhile` as for `ask`. Raises as `open_glance`, and Problem.
+    """
+    bundle = chosen_bundle(options, named(options), scripts=False)
+    warn_of_secrets(options, out)
+    found = loop.run(_over(line, bundle, meanwhile))
+    if found is not None:
+        return found
+    glance = open_glance(options)
+    return glance, ask(glance, Glance.look, meanwhile=meanwhile)
+
+
+async def _over(line: FarLink, bundle: Bundle, meanwhile: Sequence[str]) -> tuple[Glance, Look] | None:
+    loading = asyncio.create_task(loop.meanwhile(meanwhile))
+    target = await line.target()
+    if target is None:
+        return None
+    glance = Glance(target, bundle, by_record=True, looks=line)
+    look = await glance.look()
+    await asyncio.gather(loading, glance.close())
+    return glance, look

@@ -43,13 +43,17 @@ class StatementError(Exception):
     """
 
     def __init__(self, index: int, fields: dict[str, str], notices: tuple[ServerNotice, ...] = ()) -> None:
-        self.index, self.notices = index, notices
+        self.index, self.notices, self._fields = index, notices, fields
         self.sqlstate = fields.get("sqlstate", "")
         self.message = fields.get("message", "the server gave no reason")
         self.detail, self.hint = fields.get("detail"), fields.get("hint")
         self.context = fields.get("context")
         self.position = int(fields["position"]) if fields.get("position", "").isdigit() else None
         super().__init__(f"{self.sqlstate}: {self.message}")
+
+    def __reduce__(self) -> tuple[type[StatementError], tuple[int, dict[str, str], tuple[ServerNotice, ...]]]:
+        """How it goes from one process to another."""
+        return type(self), (self.index, self._fields, self.notices)
 
 
 class LineLost(Exception):  # noqa: N818 - the event, not an error of ours

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tui.db.journal import unfinished
-from tui.db.link import Link
+from tui.db.link import Line, Link
 from tui.db.sight import Observer, Shared, Sight
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Glance:
 
     With `by_record` an apply's record may stand in for the twins, which cost the server more than all the rest of a
     look (see `Observer`); `shared` with looks at other databases for the same bundle. `foreseen`
-    answers the first look.
+    answers the first look; `looks` is another connection than one of its own.
     """
 
     def __init__(
@@ -49,10 +49,11 @@ class Glance:
         by_record: bool = False,
         shared: Shared | None = None,
         foreseen: Foreseen | None = None,
+        looks: Line | None = None,
     ) -> None:
         self._target, self._bundle, self._journals = target, bundle, journals
         self._earlier: tuple[Earlier, ...] | None = None
-        self._looks = Link(target, application="patchdeck")
+        self._looks = looks or Link(target, application="patchdeck")
         self._observer = Observer(target, bundle, by_record=by_record, shared=shared)
         self._foreseen = foreseen
         self._look_busy = asyncio.Lock()

@@ -14,7 +14,7 @@ from socket import SHUT_RDWR, socket
 from sys import byteorder
 from termios import TIOCOUTQ
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tui.core.deck import Problem, ProblemKind
 from tui.core.text import one_line, redact
@@ -64,6 +64,27 @@ _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
 )
 
 
+class Line(Protocol):
+    """A connection as a look needs it; `Link` says what each of these is."""
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def startup_pid(self) -> int: ...
+    @property
+    def tls_mode(self) -> str: ...
+    @property
+    def tls_verified(self) -> bool: ...
+    @property
+    def handshake(self) -> float: ...
+    @property
+    def rtt(self) -> float: ...
+    async def open(self) -> None: ...
+    async def batch(self, commands: Iterable[Command]) -> list[Reply]: ...
+    async def run(self, sql: str, *parameters: str | None) -> Reply: ...
+    async def close(self) -> None: ...
+
+
 class Link:
     """One connection to a target. Not for concurrent use: a batch holds it until its end."""
 
@@ -93,8 +114,17 @@ class Link:
         return self._connection.info.backend_pid if self._connection is not None and self.is_open else 0
 
     @property
-    def tls(self) -> bool:
-        """Whether the line to the server or pooler is encrypted."""
+    def tls_mode(self) -> str:
+        """The sslmode in force, "off" where the line to the server or pooler is not encrypted."""
+        return self._target.tls_mode if self._tls else "off"
+
+    @property
+    def tls_verified(self) -> bool:
+        """Whether a server with another certificate would have been refused."""
+        return self._tls and self._target.tls_verified
+
+    @property
+    def _tls(self) -> bool:
         return self._connection is not None and self.is_open and bool(self._connection.pgconn.ssl_in_use)
 
     @property

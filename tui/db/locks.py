@@ -12,7 +12,7 @@ from tui.core.locks import Ended, Ending, LockPicture, decode_picture, watched
 from tui.core.run import Blocker
 from tui.core.text import duration, one_line, redact, visible
 from tui.db.batch import Command, StatementError
-from tui.db.link import Link, query_problem
+from tui.db.link import Line, Link, query_problem
 from tui.db.probe import LOOK_LIMITS, set_local
 from tui.db.queries import query
 from tui.db.target import Target
@@ -26,7 +26,7 @@ NAMED = 3
 """Sessions that one sentence names."""
 
 
-async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 0) -> tuple[Blocker, ...]:
+async def find_blockers(link: Line, locks: Sequence[Lock], *, ignore_pid: int = 0) -> tuple[Blocker, ...]:
     """The sessions that hold a conflicting lock now, and those that these wait for; none when the line is gone."""
     document = json.dumps(dict(locks))
     try:
@@ -49,7 +49,7 @@ async def find_blockers(link: Link, locks: Sequence[Lock], *, ignore_pid: int = 
     )
 
 
-async def look_refused(link: Link, error: StatementError, bundle: Bundle) -> Problem:
+async def look_refused(link: Line, error: StatementError, bundle: Bundle) -> Problem:
     """Why a look was refused: the server's words or, where it waited in vain for a lock, who is in the way of reading
     the bundle's tables. The transaction of `link` is rolled back. Raises Problem when the line is lost.
     """

@@ -45,7 +45,8 @@ class Session(Glance):
         by_record: bool = False,
         foreseen: Foreseen | None = None,
     ) -> None:
-        super().__init__(target, bundle, journals=journals, by_record=by_record, foreseen=foreseen)
+        self._looks: Link = Link(target, application="patchdeck")
+        super().__init__(target, bundle, journals=journals, by_record=by_record, foreseen=foreseen, looks=self._looks)
         self._ticks = Link(target, application="patchdeck panels")
         self._locks: LockWatch | None = None
         self._feeds = Feeds(bundle)

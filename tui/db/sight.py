@@ -14,7 +14,7 @@ from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
 from tui.db.batch import Command, Reply, StatementError
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
-from tui.db.link import Link
+from tui.db.link import Line
 from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
 from tui.db.queries import query
 from tui.db.target import Target
@@ -73,7 +73,7 @@ class Observer:
         """The twins in hand, None before the first look and where none can be made."""
         self._twin_of: Catalog | None = None
 
-    async def look(self, link: Link, *, facts: bool = False) -> Sight:
+    async def look(self, link: Line, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
         twin = self.twin is None and not self._target.read_only
         reading, found = await self._read(link, twin=twin, facts=facts)
@@ -114,7 +114,7 @@ class Observer:
 
         return digest(reading.catalog) != digest(self._twin_of)
 
-    async def _read(self, link: Link, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
+    async def _read(self, link: Line, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
         by_record = twin and self._by_record
         commands = self._shared.commands(twin=twin, by_record=by_record)
         if facts:
@@ -124,24 +124,24 @@ class Observer:
         found = decode_facts(replies.pop(6).value) if facts else None
         return read_look(replies, twin=twin, by_record=by_record), found
 
-    async def records(self, link: Link) -> Records:
+    async def records(self, link: Line) -> Records:
         """What the ledger recorded of this bundle. Raises Problem."""
         commands = [Command("begin read only"), set_local(LOOK_LIMITS), *record_commands(self._bundle)]
         return read_records((await self._batch(link, [*commands, Command("rollback")]))[:-1])
 
-    async def find(self, link: Link, run: str) -> tuple[LedgerRow, ...]:
+    async def find(self, link: Line, run: str) -> tuple[LedgerRow, ...]:
         """The newest committed runs whose id begins with `run`, at most two. Raises Problem."""
         commands = [Command("begin read only"), set_local(LOOK_LIMITS), *find_commands(self._bundle, run)]
         return read_found((await self._batch(link, [*commands, Command("rollback")]))[:-1])
 
-    async def _recorded(self, link: Link, server: ServerFacts) -> Twin | None:
+    async def _recorded(self, link: Line, server: ServerFacts) -> Twin | None:
         """The catalog an apply of this very bundle recorded on this server version: it passed every check then."""
         apply = (await self.records(link)).apply
         if apply is None or apply.digest != self._bundle.digest or apply.server_number != server.version:
             return None
         return Twin(apply.surface_after, {})
 
-    async def _batch(self, link: Link, commands: list[Command]) -> list[Reply]:
+    async def _batch(self, link: Line, commands: list[Command]) -> list[Reply]:
         try:
             return await link.batch(commands)
         except StatementError as error:
@@ -150,7 +150,7 @@ class Observer:
 
             raise await look_refused(link, error, self._bundle) from None
 
-    def _judge(self, link: Link, reading: Reading) -> Look:
+    def _judge(self, link: Line, reading: Reading) -> Look:
         from tui.core.checklist import compare
         from tui.core.verdict import judge
 
@@ -172,7 +172,7 @@ class Observer:
         )
 
 
-def describe_server(target: Target, link: Link, facts: ServerFacts) -> Server:
+def describe_server(target: Target, link: Line, facts: ServerFacts) -> Server:
     """The server as it was reached by `link`.
 
     A pooler announces a process id of its own at startup (facts: embedded); which of its modes it is in can not be seen
@@ -192,8 +192,8 @@ def describe_server(target: Target, link: Link, facts: ServerFacts) -> Server:
         mode=mode,
         version=facts.version,
         version_num=facts.version_num,
-        tls=target.tls_mode if link.tls else "off",
-        tls_verified=link.tls and target.tls_verified,
+        tls=link.tls_mode,
+        tls_verified=link.tls_verified,
         rtt=link.rtt,
         superuser=facts.superuser,
         bypass_rls=facts.bypass_rls,

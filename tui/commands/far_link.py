@@ -1,0 +1,188 @@
+"""A connection that a process of its own loads the driver for and holds, while this one loads what judges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from tui.commands.beside import Beside, Ear
+from tui.exits import Stop
+from tui.options import Options
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from tui.core.deck import Problem
+    from tui.db.batch import Command, Reply, StatementError
+    from tui.db.link import Line
+    from tui.db.target import Target
+
+
+class _State(NamedTuple):
+    """What a `Line` says of itself."""
+
+    is_open: bool = False
+    startup_pid: int = 0
+    tls_mode: str = "off"
+    tls_verified: bool = False
+    handshake: float = 0.0
+    rtt: float = 0.0
+
+
+class _Answer(NamedTuple):
+    """To a batch, or (no reply) to the wish to connect."""
+
+    state: _State
+    replies: list[Reply]
+    failure: Problem | StatementError | None = None
+
+
+class FarLink(Beside):
+    """A `Line` (tui/db/link.py) whose other half is the other process. As a context manager it ends with that.
+
+    There is no `target` where it could not be understood, or a person or a command may have to be asked for a password:
+    that is for whoever has the terminal.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(lambda ear: _serve(ear, options))
+        self._state = _State()
+
+    async def target(self) -> Target | None:
+        """Where it leads to; to be asked first."""
+        found: Target | None = await self.ear.hear()
+        return found
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection is there as far as the other process knows."""
+        return self._state.is_open
+
+    @property
+    def startup_pid(self) -> int:
+        """The process id the server announced at startup."""
+        return self._state.startup_pid
+
+    @property
+    def tls_mode(self) -> str:
+        """The sslmode in force, "off" where the line is not encrypted."""
+        return self._state.tls_mode
+
+    @property
+    def tls_verified(self) -> bool:
+        """Whether a server with another certificate would have been refused."""
+        return self._state.tls_verified
+
+    @property
+    def handshake(self) -> float:
+        """Seconds the handshake took."""
+        return self._state.handshake
+
+    @property
+    def rtt(self) -> float:
+        """Seconds to the first reply of the last batch."""
+        return self._state.rtt
+
+    async def open(self) -> None:
+        """Connect; does nothing when connected. Raises Problem."""
+        await self._ask(None)
+
+    async def batch(self, commands: Iterable[Command]) -> list[Reply]:
+        """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""
+        return await self._ask([*commands])
+
+    async def run(self, sql: str, *parameters: str | None) -> Reply:
+        """One statement in a batch of its own. Raises as `batch`."""
+        from tui.db.batch import Command
+
+        return (await self.batch([Command(sql, parameters)]))[0]
+
+    async def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        if self._state.is_open:
+            await self.ear.say(())
+            await self.ear.hear()
+            self._state = _State()
+
+    async def _ask(self, commands: list[Command] | None) -> list[Reply]:
+        from tui.core.deck import Problem
+
+        await self.ear.say((commands,))
+        answer: _Answer | None = await self.ear.hear()
+        if answer is None:
+            raise Problem("lost", "the process that held the connection has ended", "try again")
+        self._state = answer.state
+        if answer.failure is not None:
+            raise answer.failure
+        return answer.replies
+
+
+async def _serve(ear: Ear, options: Options) -> None:
+    """The other half, until nobody listens any more."""
+    import asyncio
+
+    from tui.db.link import Link
+
+    target = _target(options)
+    if target is None:
+        return
+    await ear.say(target)
+    link = Link(target, application="patchdeck")
+    answering: Task[None] | None = None
+    async with asyncio.TaskGroup() as answers:
+        # One question at a time; beside its answer this end hears whether anybody still waits for it.
+        while (asked := await ear.hear()) is not None:
+            answering = answers.create_task(_answer(ear, link, *asked) if asked else _close(ear, link))
+        if answering is not None:
+            answering.cancel()
+
+
+def _target(options: Options) -> Target | None:
+    if options.target is None:
+        # The most common case does without all that knows of configurations.
+        from tui.db.target import TargetError, resolve
+
+        try:
+            target = resolve(options.dsn, environ=os.environ, read_only=options.read_only)
+        except TargetError:
+            return None
+    else:
+        from tui.commands.session import find_target
+        from tui.config import named
+        from tui.core.config import ConfigError
+
+        try:
+            chosen = named(options)
+            target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
+        except (ConfigError, Stop):
+            return None
+        if chosen is not None and (options.dsn is not None or chosen.settings.password_command is not None):
+            return None
+    if target.has_password:
+        return target
+    from tui.passwords import somebody_there
+
+    return None if somebody_there() else target
+
+
+async def _answer(ear: Ear, link: Line, commands: list[Command] | None) -> None:
+    from tui.core.deck import Problem
+    from tui.db.batch import StatementError
+
+    replies: list[Reply] = []
+    failure: Problem | StatementError | None = None
+    try:
+        if commands is None:
+            await link.open()
+        else:
+            replies = await link.batch(commands)
+    except (Problem, StatementError) as error:
+        failure = error
+    state = _State(*(getattr(link, name) for name in _State._fields))
+    await ear.say(_Answer(state, replies, failure))
+
+
+async def _close(ear: Ear, link: Line) -> None:
+    await link.close()
+    await ear.say(None)
