@@ -100,9 +100,9 @@ def status(options: Options, every: bool, watch: bool, as_json: bool) -> int:
         from tui.commands.watching import watch as stay
 
         return stay(options)
-    from tui.commands.far_link import FarLink
+    from tui.commands.forked_link import ForkedLink
 
-    with FarLink(options) as line:
+    with ForkedLink(options) as line:
         from tui.commands.looking import status as run
 
         return run(options, line, as_json=as_json)
@@ -290,9 +290,9 @@ def doctor(options: Options, as_json: bool) -> int:
 @click.pass_obj
 def history(options: Options, as_json: bool) -> int:
     """The runs that the database remembers, newest first."""
-    from tui.commands.far_link import FarLink
+    from tui.commands.forked_link import ForkedLink
 
-    with FarLink(options) as line:
+    with ForkedLink(options) as line:
         from tui.commands.looking import history as run
 
         return run(options, line, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tui.commands.beside import Beside, Ear, leave_terminal
+from tui.commands.forked import Channel, Forked, leave_terminal
 from tui.exits import Stop
 from tui.options import Options
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tui.db.target import Target
 
 
-class FirstLook(Beside):
+class FirstLook(Forked):
     """What the other process finds.
 
     It says nothing where it could not begin to look (no such bundle, no target, a password that has to be typed): that
@@ -23,35 +23,36 @@ class FirstLook(Beside):
     """
 
     def __init__(self, options: Options) -> None:
-        super().__init__(lambda ear: _until_left(ear, options))
+        super().__init__(lambda channel: _until_left(channel, options))
 
     async def target(self) -> Target | None:
         """Where it looks, None where it does not."""
-        found: Target | None = await self.ear.hear()
+        found: Target | None = await self.channel.receive()
         return found
 
     async def look(self) -> Look | None:
         """What it saw, once the target is known; its last word. Raises the Problem that kept it from looking."""
         from tui.core.deck import Problem
 
-        found: Look | Problem | None = await self.ear.hear()
-        self.end()
+        found: Look | Problem | None = await self.channel.receive()
+        # Nothing is left for it to do: not a moment of the screen's is spent on its end.
+        self.end(grace=0)
         if isinstance(found, Problem):
             raise found
         return found
 
 
-async def _until_left(ear: Ear, options: Options) -> None:
+async def _until_left(channel: Channel, options: Options) -> None:
     """Look, and tell; whoever goes away meanwhile needs it no more."""
     import asyncio
 
-    ends = {asyncio.create_task(_look(ear, options)), asyncio.create_task(ear.hear())}
+    ends = {asyncio.create_task(_look(channel, options)), asyncio.create_task(channel.receive())}
     over, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for one in over:
         one.result()
 
 
-async def _look(ear: Ear, options: Options) -> None:
+async def _look(channel: Channel, options: Options) -> None:
     import asyncio
 
     from tui import loop
@@ -67,13 +68,15 @@ async def _look(ear: Ear, options: Options) -> None:
             return
         glance.target.ask = None
         leave_terminal()
-        await ear.say(glance.target)
+        await channel.send(glance.target)
         judges = asyncio.create_task(loop.meanwhile(JUDGES))
         said: Look | Problem
         try:
             said = await glance.look()
+            await judges
         except Problem as problem:
             said = problem
-        # Told last: once it is told this process may be ended, and a server hears of a line that is cut.
-        await asyncio.gather(judges, glance.close())
-        await ear.say(said)
+        finally:
+            await glance.close()
+        # The last step: from here on the process may be ended, and a server hears of a line that is cut.
+        await channel.send(said)

@@ -18,7 +18,7 @@ from tui.options import Options
 from tui.output import Output
 
 if TYPE_CHECKING:
-    from tui.commands.far_link import FarLink
+    from tui.commands.forked_link import ForkedLink
     from tui.core.bundle import Bundle
     from tui.core.look import Look
     from tui.core.plan import Preview
@@ -29,7 +29,7 @@ JUDGES = ("tui.core.checklist", "tui.commands.words")
 """What has no use before the database has answered."""
 
 
-def status(options: Options, line: FarLink, *, as_json: bool) -> int:
+def status(options: Options, line: ForkedLink, *, as_json: bool) -> int:
     """The glance: one look, judged; over `line` where that leads anywhere."""
     out = Output(ascii_only=options.ascii)
     session, look = _glance(options, out, line, meanwhile=JUDGES)
@@ -76,7 +76,7 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
     return Exit.REFUSED if preview.obstacle else Exit.HEALTHY
 
 
-def history(options: Options, line: FarLink, *, as_json: bool) -> int:
+def history(options: Options, line: ForkedLink, *, as_json: bool) -> int:
     """The ledger's runs, newest first; over `line` where that leads anywhere."""
     out = Output(ascii_only=options.ascii)
     session, look = _glance(options, out, line)
@@ -91,7 +91,7 @@ def history(options: Options, line: FarLink, *, as_json: bool) -> int:
     return Exit.HEALTHY
 
 
-def _glance(options: Options, out: Output, line: FarLink, *, meanwhile: Sequence[str] = ()) -> tuple[Glance, Look]:
+def _glance(options: Options, out: Output, line: ForkedLink, *, meanwhile: Sequence[str] = ()) -> tuple[Glance, Look]:
     """One look, and the session that made it, closed; over `line`, or over a connection of its own where that leads
     nowhere. `meanwhile` as for `ask`. Raises as `open_glance`, and Problem.
     """
@@ -104,7 +104,7 @@ def _glance(options: Options, out: Output, line: FarLink, *, meanwhile: Sequence
     return glance, ask(glance, Glance.look, meanwhile=meanwhile)
 
 
-async def _over(line: FarLink, bundle: Bundle, meanwhile: Sequence[str]) -> tuple[Glance, Look] | None:
+async def _over(line: ForkedLink, bundle: Bundle, meanwhile: Sequence[str]) -> tuple[Glance, Look] | None:
     loading = asyncio.create_task(loop.meanwhile(meanwhile))
     target = await line.target()
     if target is None:

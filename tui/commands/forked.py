@@ -12,24 +12,28 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
 GULP = 1 << 16
 HEAD = 4
-"""Bytes of the length before each thing said."""
+"""Bytes of the length before each value."""
+GRACE = 0.4
+"""Seconds that the other process has to cancel what a server works on for it."""
 
 
-class Ear:
-    """One end of what two processes say to each other: values that pickle, each whole. For one event loop."""
+class Channel:
+    """One end of a line between two processes, for values that pickle, each whole. For one event loop."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._received = bytearray()
         line.setblocking(False)
 
-    async def say(self, what: object) -> None:
-        """Say it; nobody who listens any more is no error."""
+    async def send(self, what: object) -> None:
+        """Send it; that nobody receives any more is no error."""
         from asyncio import get_running_loop
 
         document = pickle.dumps(what)
@@ -38,48 +42,51 @@ class Ear:
         except OSError:
             return
 
-    async def hear(self) -> Any:
-        """What the other end says next, None when it has gone."""
+    async def receive(self) -> Any:
+        """What the other end sends next, None when it has gone, or this end is closed."""
         from asyncio import get_running_loop
 
-        while True:
+        while self._line.fileno() >= 0:
             size = int.from_bytes(self._received[:HEAD])
             if size and len(self._received) >= HEAD + size:
-                said = bytes(self._received[HEAD : HEAD + size])
+                sent = bytes(self._received[HEAD : HEAD + size])
                 del self._received[: HEAD + size]
-                return pickle.loads(said)  # noqa: S301 - by this very program
+                return pickle.loads(sent)  # noqa: S301 - by this very program
             try:
                 more = await get_running_loop().sock_recv(self._line, GULP)
             except OSError:
                 more = b""
             if not more:
-                return None
+                break
             self._received += more
+        return None
 
     def close(self) -> None:
-        """Say and hear nothing any more."""
+        """Send and receive nothing any more."""
         self._line.close()
 
 
-Work = Callable[[Ear], Coroutine[Any, Any, None]]
-"""What the other process does. It is to end when it hears that nobody listens any more."""
+Work = Callable[[Channel], Coroutine[Any, Any, None]]
+"""What the other process does. It is to end when it receives None: nobody listens any more."""
 
 
-class Beside:
+class Forked:
     """The process that does `work`, as a context manager: at its end nothing of it is left.
 
-    It has no screen and no exit code: what it has to say it says on the line, and what fails in it is for this process
-    to find and to tell.
+    It has no screen and no exit code: what it finds it sends, and what fails in it is for this process to find again
+    and to tell. Where there is no room for another process this is one that has ended already.
     """
 
     def __init__(self, work: Work) -> None:
         ours, theirs = socket.socketpair()
-        self._pid = os.fork()
-        if self._pid == 0:
-            ours.close()
-            _live(work, theirs)
+        self._pid = 0
+        with suppress(OSError):
+            self._pid = os.fork()
+            if self._pid == 0:
+                ours.close()
+                _live(work, theirs)
         theirs.close()
-        self.ear = Ear(ours)
+        self.channel = Channel(ours)
 
     def __enter__(self) -> Self:
         return self
@@ -89,10 +96,16 @@ class Beside:
     ) -> None:
         self.end()
 
-    def end(self) -> None:
-        """End it; safe to call twice."""
+    def end(self, grace: float = GRACE) -> None:
+        """End it, after `grace` seconds by force; safe to call twice."""
+        self.channel.close()
+        until = monotonic() + grace
+        while self._pid and monotonic() < until:
+            if os.waitpid(self._pid, os.WNOHANG)[0]:
+                self._pid = 0
+            else:
+                sleep(0.002)
         if self._pid:
-            self.ear.close()
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
             self._pid = 0
@@ -110,7 +123,7 @@ def _live(work: Work, line: socket.socket) -> None:
     try:
         from tui import loop
 
-        loop.run(work(Ear(line)))
+        loop.run(work(Channel(line)))
     finally:
         if isinstance(error := sys.exception(), Exception):
             # A defect, and nobody here to tell it to: the file that a crash leaves has it.

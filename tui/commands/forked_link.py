@@ -1,4 +1,4 @@
-"""A connection that a process of its own loads the driver for and holds, while this one loads what judges."""
+"""A connection in a process of its own, which loads the driver while this one loads what judges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui.commands.beside import Beside, Ear
+from tui.commands.forked import Channel, Forked
 from tui.exits import Stop
 from tui.options import Options
 
@@ -38,7 +38,7 @@ class _Answer(NamedTuple):
     failure: Problem | StatementError | None = None
 
 
-class FarLink(Beside):
+class ForkedLink(Forked):
     """A `Line` (tui/db/link.py) whose other half is the other process. As a context manager it ends with that.
 
     There is no `target` where it could not be understood, or a person or a command may have to be asked for a password:
@@ -46,12 +46,12 @@ class FarLink(Beside):
     """
 
     def __init__(self, options: Options) -> None:
-        super().__init__(lambda ear: _serve(ear, options))
+        super().__init__(lambda channel: _serve(channel, options))
         self._state = _State()
 
     async def target(self) -> Target | None:
         """Where it leads to; to be asked first."""
-        found: Target | None = await self.ear.hear()
+        found: Target | None = await self.channel.receive()
         return found
 
     @property
@@ -99,17 +99,18 @@ class FarLink(Beside):
         return (await self.batch([Command(sql, parameters)]))[0]
 
     async def close(self) -> None:
-        """Close the connection; safe to call twice."""
+        """Close the connection, after which there is no other; safe to call twice."""
         if self._state.is_open:
-            await self.ear.say(())
-            await self.ear.hear()
+            await self.channel.send(())
+            await self.channel.receive()
             self._state = _State()
+            self.end(grace=0)
 
     async def _ask(self, commands: list[Command] | None) -> list[Reply]:
         from tui.core.deck import Problem
 
-        await self.ear.say((commands,))
-        answer: _Answer | None = await self.ear.hear()
+        await self.channel.send((commands,))
+        answer: _Answer | None = await self.channel.receive()
         if answer is None:
             raise Problem("lost", "the process that held the connection has ended", "try again")
         self._state = answer.state
@@ -118,7 +119,7 @@ class FarLink(Beside):
         return answer.replies
 
 
-async def _serve(ear: Ear, options: Options) -> None:
+async def _serve(channel: Channel, options: Options) -> None:
     """The other half, until nobody listens any more."""
     import asyncio
 
@@ -127,15 +128,18 @@ async def _serve(ear: Ear, options: Options) -> None:
     target = _target(options)
     if target is None:
         return
-    await ear.say(target)
+    await channel.send(target)
     link = Link(target, application="patchdeck")
     answering: Task[None] | None = None
-    async with asyncio.TaskGroup() as answers:
-        # One question at a time; beside its answer this end hears whether anybody still waits for it.
-        while (asked := await ear.hear()) is not None:
-            answering = answers.create_task(_answer(ear, link, *asked) if asked else _close(ear, link))
-        if answering is not None:
-            answering.cancel()
+    try:
+        async with asyncio.TaskGroup() as answers:
+            # One question at a time; beside its answer this end learns whether anybody still waits for it.
+            while (asked := await channel.receive()) is not None:
+                answering = answers.create_task(_answer(channel, link, *asked) if asked else _close(channel, link))
+            if answering is not None:
+                answering.cancel()
+    finally:
+        await link.close()
 
 
 def _target(options: Options) -> Target | None:
@@ -166,7 +170,7 @@ def _target(options: Options) -> Target | None:
     return None if somebody_there() else target
 
 
-async def _answer(ear: Ear, link: Line, commands: list[Command] | None) -> None:
+async def _answer(channel: Channel, link: Line, commands: list[Command] | None) -> None:
     from tui.core.deck import Problem
     from tui.db.batch import StatementError
 
@@ -180,9 +184,9 @@ async def _answer(ear: Ear, link: Line, commands: list[Command] | None) -> None:
     except (Problem, StatementError) as error:
         failure = error
     state = _State(*(getattr(link, name) for name in _State._fields))
-    await ear.say(_Answer(state, replies, failure))
+    await channel.send(_Answer(state, replies, failure))
 
 
-async def _close(ear: Ear, link: Line) -> None:
+async def _close(channel: Channel, link: Line) -> None:
     await link.close()
-    await ear.say(None)
+    await channel.send(None)
