@@ -6,25 +6,34 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import TracebackType
 
-import click
-
 from tui import loading
-from tui.cli import cli
+from tui.commands.forked_link import ForkedLink
 from tui.exits import Exit, Stop
+
+GLANCES = frozenset(("status", "history"))
+"""Commands that take no longer than what they load."""
+OTHERS = frozenset(("--all", "--watch", "--help", "-h"))
+"""Options that make something else of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments` (None: those of the process) and return its exit code."""
     loading.begin()
     _prepare_streams()
-    if "_PATCHDECK_COMPLETE" in os.environ:
-        from tui.commands.completion import prepare
+    given = frozenset(sys.argv[1:] if arguments is None else arguments)
+    with _Ending() as ending, ForkedLink() if given & GLANCES and not given & OTHERS else nullcontext() as line:
+        # Only now all that reads the options: a guess what will be wanted costs less than to wait for it.
+        from tui.cli import cli
+        from tui.options import Options
 
-        prepare(cli)
-    with _Ending() as ending:
-        ending.code = cli.main(args=arguments, prog_name="patchdeck", standalone_mode=False)
+        if "_PATCHDECK_COMPLETE" in os.environ:
+            from tui.commands.completion import prepare
+
+            prepare(cli)
+        ending.code = cli.main(args=arguments, prog_name="patchdeck", standalone_mode=False, obj=Options(line=line))
     return int(ending.code or 0)
 
 
@@ -61,6 +70,8 @@ class _Ending:
 def _explain(error: BaseException) -> int:
     """Tell the operator about `error` on standard error; returns the exit code."""
     # Imported here: a command that ends well, or only shows its help, needs none of it.
+    import click
+
     from tui.core.bundle import BundleError
     from tui.core.config import ConfigError
     from tui.core.deck import Problem

@@ -100,12 +100,9 @@ def status(options: Options, every: bool, watch: bool, as_json: bool) -> int:
         from tui.commands.watching import watch as stay
 
         return stay(options)
-    from tui.commands.forked_link import ForkedLink
+    from tui.commands.looking import status as run
 
-    with ForkedLink(options) as line:
-        from tui.commands.looking import status as run
-
-        return run(options, line, as_json=as_json)
+    return run(options, as_json=as_json)
 
 
 def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[Layer, ...]:
@@ -290,12 +287,9 @@ def doctor(options: Options, as_json: bool) -> int:
 @click.pass_obj
 def history(options: Options, as_json: bool) -> int:
     """The runs that the database remembers, newest first."""
-    from tui.commands.forked_link import ForkedLink
+    from tui.commands.looking import history as run
 
-    with ForkedLink(options) as line:
-        from tui.commands.looking import history as run
-
-        return run(options, line, as_json=as_json)
+    return run(options, as_json=as_json)
 
 
 @cli.command(

@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from tui.manual import Told, ToldGroup
 
+if TYPE_CHECKING:
+    from tui.commands.forked_link import ForkedLink
+
 _EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 
 
 class Options(NamedTuple):
-    """Which database, which bundle, how it is shown. `dsn`, `target` and `bundle` are None where the defaults hold."""
+    """Which database, which bundle, how it is shown. `dsn`, `target` and `bundle` are None where the defaults hold.
+
+    `line` is a connection that was begun before the rest of this was known, None where none was.
+    """
 
     dsn: str | None = None
     target: str | None = None
@@ -23,6 +29,7 @@ class Options(NamedTuple):
     read_only: bool = False
     ascii: bool = False
     mouse: bool = True
+    line: ForkedLink | None = None
 
 
 def _parameters() -> list[click.Parameter]:
@@ -71,6 +78,7 @@ class _Targeted(Told):
             read_only=given.pop("read_only") or outer.read_only,
             ascii=given.pop("ascii") or outer.ascii,
             mouse=not given.pop("no_mouse") and outer.mouse,
+            line=outer.line,
         )
         return super().invoke(ctx)
 

@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui.commands.forked import Channel, Forked
+from tui.commands.forked import GRACE, Channel, Forked
 from tui.exits import Stop
-from tui.options import Options
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from tui.db.batch import Command, Reply, StatementError
     from tui.db.link import Line
     from tui.db.target import Target
+    from tui.options import Options
 
 
 class _State(NamedTuple):
@@ -45,12 +45,19 @@ class ForkedLink(Forked):
     that is for whoever has the terminal.
     """
 
-    def __init__(self, options: Options) -> None:
-        super().__init__(lambda channel: _serve(channel, options))
+    def __init__(self) -> None:
+        super().__init__(_serve)
         self._state = _State()
+        self._begun = False
 
-    async def target(self) -> Target | None:
+    def end(self, grace: float | None = None) -> None:
+        """As of any forked process; one that was not asked for anything has nothing to bring to an end."""
+        super().end(grace if grace is not None else GRACE if self._begun else 0)
+
+    async def target(self, options: Options) -> Target | None:
         """Where it leads to; to be asked first."""
+        self._begun = True
+        await self.channel.send(options._replace(line=None))
         found: Target | None = await self.channel.receive()
         return found
 
@@ -119,14 +126,16 @@ class ForkedLink(Forked):
         return answer.replies
 
 
-async def _serve(channel: Channel, options: Options) -> None:
+async def _serve(channel: Channel) -> None:
     """The other half, until nobody listens any more."""
     import asyncio
 
+    # The driver comes before the options do.
+    from tui.db import libpq as libpq
     from tui.db.link import Link
 
-    target = _target(options)
-    if target is None:
+    options: Options | None = await channel.receive()
+    if options is None or (target := _target(options)) is None:
         return
     await channel.send(target)
     link = Link(target, application="patchdeck")

@@ -29,10 +29,10 @@ JUDGES = ("tui.core.checklist", "tui.commands.words")
 """What has no use before the database has answered."""
 
 
-def status(options: Options, line: ForkedLink, *, as_json: bool) -> int:
-    """The glance: one look, judged; over `line` where that leads anywhere."""
+def status(options: Options, *, as_json: bool) -> int:
+    """The glance: one look, judged."""
     out = Output(ascii_only=options.ascii)
-    session, look = _glance(options, out, line, meanwhile=JUDGES)
+    session, look = _glance(options, out, meanwhile=JUDGES)
     if as_json:
         from tui.commands import documents
 
@@ -76,10 +76,10 @@ def plan(options: Options, *, mode: RollbackMode | None, as_json: bool) -> int:
     return Exit.REFUSED if preview.obstacle else Exit.HEALTHY
 
 
-def history(options: Options, line: ForkedLink, *, as_json: bool) -> int:
-    """The ledger's runs, newest first; over `line` where that leads anywhere."""
+def history(options: Options, *, as_json: bool) -> int:
+    """The ledger's runs, newest first."""
     out = Output(ascii_only=options.ascii)
-    session, look = _glance(options, out, line)
+    session, look = _glance(options, out)
     if as_json:
         from tui.commands import documents
 
@@ -91,22 +91,25 @@ def history(options: Options, line: ForkedLink, *, as_json: bool) -> int:
     return Exit.HEALTHY
 
 
-def _glance(options: Options, out: Output, line: ForkedLink, *, meanwhile: Sequence[str] = ()) -> tuple[Glance, Look]:
-    """One look, and the session that made it, closed; over `line`, or over a connection of its own where that leads
-    nowhere. `meanwhile` as for `ask`. Raises as `open_glance`, and Problem.
+def _glance(options: Options, out: Output, *, meanwhile: Sequence[str] = ()) -> tuple[Glance, Look]:
+    """One look, and the session that made it, closed; over the connection that was begun already, where that leads
+    anywhere. `meanwhile` as for `ask`. Raises as `open_glance`, and Problem.
     """
-    bundle = chosen_bundle(options, named(options), scripts=False)
-    warn_of_secrets(options, out)
-    found = loop.run(_over(line, bundle, meanwhile))
-    if found is not None:
-        return found
-    glance = open_glance(options)
+    if options.line is not None:
+        bundle = chosen_bundle(options, named(options), scripts=False)
+        warn_of_secrets(options, out)
+        found = loop.run(_over(options.line, options, bundle, meanwhile))
+        if found is not None:
+            return found
+    glance = open_glance(options, None if options.line else out)
     return glance, ask(glance, Glance.look, meanwhile=meanwhile)
 
 
-async def _over(line: ForkedLink, bundle: Bundle, meanwhile: Sequence[str]) -> tuple[Glance, Look] | None:
+async def _over(
+    line: ForkedLink, options: Options, bundle: Bundle, meanwhile: Sequence[str]
+) -> tuple[Glance, Look] | None:
     loading = asyncio.create_task(loop.meanwhile(meanwhile))
-    target = await line.target()
+    target = await line.target(options)
     if target is None:
         return None
     glance = Glance(target, bundle, by_record=True, looks=line)
