@@ -34,3 +34,10 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*arguments, **options)
         if self._file is not None:
             self._file = cast("TextIOWrapper", _Surviving(self._file))
+
+    def stop_application_mode(self) -> None:
+        """Textual's, on a screen that is empty: tmux 3.3 brings what stands there back over the shell's lines when the
+        window has grown meanwhile, and a dashboard that is none any more looks like one.
+        """
+        self.write("\x1b[2J")
+        super().stop_application_mode()

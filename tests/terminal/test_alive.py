@@ -10,7 +10,7 @@ from random import Random
 
 from tests.support import ROOT
 from tests.terminal.opened import clockless, scripted
-from tests.terminal.pty_session import PtySession
+from tests.terminal.pty_session import PtySession, without_sequences
 from tests.terminal.standin import SECRET
 
 PASSWORD = "correct-horse"
@@ -74,6 +74,17 @@ def test_a_defect_in_a_screen_ends_in_one_line_and_a_clean_terminal() -> None:
         last = bytes(running.written).rpartition(b"\x1b[?1049l")[2]
         assert last.count(b"a defect in patchdeck") == 1
         assert_kept_without_secrets(running)
+
+
+def test_what_is_left_behind_on_the_screen_is_nothing() -> None:
+    """A multiplexer may show it again, and nothing would tell that it is over."""
+    with scripted("quiet") as running:
+        running.send("q")
+        assert running.wait_exit()[0] == 0
+        before, _, after = bytes(running.written).rpartition(b"\x1b[?1049l")
+        cleared = before.rpartition(b"\x1b[2J")[2]
+        assert without_sequences(cleared) == b""
+        assert b"patchdeck: " in after
 
 
 def test_names_that_are_not_resolved_hold_nobody_up() -> None:
