@@ -38,7 +38,7 @@ async def test_the_end_of_an_idle_line_is_heard_at_once(database: Database, link
         await link.run("select 1")
     assert not listening.done()
     began = monotonic()
-    await asyncio.to_thread(ask, database.admin_dsn, f"select pg_terminate_backend({link.startup_pid})")
+    await asyncio.to_thread(ask, database.admin_dsn, f"select pg_terminate_backend({link.reached.startup_pid})")
     problem = await asyncio.wait_for(listening, 5)
     assert monotonic() - began < 1
     assert (problem.kind, problem.retry, link.is_open) == ("lost", True, False)

@@ -14,26 +14,16 @@ if TYPE_CHECKING:
 
     from tui.core.deck import Problem
     from tui.db.batch import Command, Reply, StatementError
-    from tui.db.link import Line
+    from tui.db.link import Line, Reached
     from tui.db.target import Target
     from tui.options import Options
-
-
-class _State(NamedTuple):
-    """What a `Line` says of itself."""
-
-    is_open: bool = False
-    startup_pid: int = 0
-    tls_mode: str = "off"
-    tls_verified: bool = False
-    handshake: float = 0.0
-    rtt: float = 0.0
 
 
 class _Answer(NamedTuple):
     """To a batch, or (no reply) to the wish to connect."""
 
-    state: _State
+    is_open: bool
+    reached: Reached
     replies: list[Reply]
     failure: Problem | StatementError | None = None
 
@@ -47,7 +37,7 @@ class ForkedLink(Forked):
 
     def __init__(self) -> None:
         super().__init__(_serve)
-        self._state = _State()
+        self._answer: _Answer | None = None
         self._begun = False
 
     def end(self, grace: float | None = None) -> None:
@@ -64,32 +54,13 @@ class ForkedLink(Forked):
     @property
     def is_open(self) -> bool:
         """Whether the connection is there as far as the other process knows."""
-        return self._state.is_open
+        return self._answer is not None and self._answer.is_open
 
     @property
-    def startup_pid(self) -> int:
-        """The process id the server announced at startup."""
-        return self._state.startup_pid
-
-    @property
-    def tls_mode(self) -> str:
-        """The sslmode in force, "off" where the line is not encrypted."""
-        return self._state.tls_mode
-
-    @property
-    def tls_verified(self) -> bool:
-        """Whether a server with another certificate would have been refused."""
-        return self._state.tls_verified
-
-    @property
-    def handshake(self) -> float:
-        """Seconds the handshake took."""
-        return self._state.handshake
-
-    @property
-    def rtt(self) -> float:
-        """Seconds to the first reply of the last batch."""
-        return self._state.rtt
+    def reached(self) -> Reached:
+        """What it said of itself last; only once it was open."""
+        assert self._answer is not None  # noqa: S101 - a look opens it first
+        return self._answer.reached
 
     async def open(self) -> None:
         """Connect; does nothing when connected. Raises Problem."""
@@ -107,10 +78,10 @@ class ForkedLink(Forked):
 
     async def close(self) -> None:
         """Close the connection, after which there is no other; safe to call twice."""
-        if self._state.is_open:
+        if self.is_open:
             await self.channel.send(())
             await self.channel.receive()
-            self._state = _State()
+            self._answer = None
             self.end(grace=0)
 
     async def _ask(self, commands: list[Command] | None) -> list[Reply]:
@@ -120,7 +91,7 @@ class ForkedLink(Forked):
         answer: _Answer | None = await self.channel.receive()
         if answer is None:
             raise Problem("lost", "the process that held the connection has ended", "try again")
-        self._state = answer.state
+        self._answer = answer
         if answer.failure is not None:
             raise answer.failure
         return answer.replies
@@ -192,8 +163,7 @@ async def _answer(channel: Channel, link: Line, commands: list[Command] | None) 
             replies = await link.batch(commands)
     except (Problem, StatementError) as error:
         failure = error
-    state = _State(*(getattr(link, name) for name in _State._fields))
-    await channel.send(_Answer(state, replies, failure))
+    await channel.send(_Answer(link.is_open, link.reached, replies, failure))
 
 
 async def _close(channel: Channel, link: Line) -> None:

@@ -80,11 +80,6 @@ class Glance:
         return self._server
 
     @property
-    def handshake(self) -> float:
-        """Seconds the last handshake took."""
-        return self._looks.handshake
-
-    @property
     def needs_line(self) -> bool:
         """Whether a person may have to type a password, on a line of the terminal."""
         return self._target.ask is not None and not self._target.has_password

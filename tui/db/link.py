@@ -13,8 +13,7 @@ from fcntl import ioctl
 from socket import SHUT_RDWR, socket
 from sys import byteorder
 from termios import TIOCOUTQ
-from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui.core.deck import Problem, ProblemKind
 from tui.core.text import one_line, redact
@@ -64,21 +63,28 @@ _MEANINGS: tuple[tuple[str, ProblemKind, bool, str], ...] = (
 )
 
 
+class Reached(NamedTuple):
+    """What a connection says of itself.
+
+    `startup_pid`: the process id the server announced at startup; a pooler announces one of its own (facts: embedded).
+    `tls`: the sslmode in force, "off" where the line to the server or pooler is not encrypted; `tls_verified`: a server
+    with another certificate would have been refused. `rtt`: seconds to the first reply of the last batch, a round trip
+    and a trivial statement.
+    """
+
+    startup_pid: int = 0
+    tls: str = "off"
+    tls_verified: bool = False
+    rtt: float = 0.0
+
+
 class Line(Protocol):
     """A connection as a look needs it; `Link` says what each of these is."""
 
     @property
     def is_open(self) -> bool: ...
     @property
-    def startup_pid(self) -> int: ...
-    @property
-    def tls_mode(self) -> str: ...
-    @property
-    def tls_verified(self) -> bool: ...
-    @property
-    def handshake(self) -> float: ...
-    @property
-    def rtt(self) -> float: ...
+    def reached(self) -> Reached: ...
     async def open(self) -> None: ...
     async def batch(self, commands: Iterable[Command]) -> list[Reply]: ...
     async def run(self, sql: str, *parameters: str | None) -> Reply: ...
@@ -97,8 +103,6 @@ class Link:
         self._last_words = ""
         self.round_trips = 0
         """Batches that waited for the server since this object was made; the handshake is not counted."""
-        self.handshake = 0.0
-        """Seconds the last handshake took."""
         self.rtt = 0.0
         """Seconds to the first reply of the last batch: one round trip and a trivial statement."""
 
@@ -109,23 +113,18 @@ class Link:
         return connection is not None and not connection.closed
 
     @property
-    def startup_pid(self) -> int:
-        """The process id the server announced at startup; a pooler announces one of its own (facts: embedded)."""
-        return self._connection.info.backend_pid if self._connection is not None and self.is_open else 0
-
-    @property
-    def tls_mode(self) -> str:
-        """The sslmode in force, "off" where the line to the server or pooler is not encrypted."""
-        return self._target.tls_mode if self._tls else "off"
-
-    @property
-    def tls_verified(self) -> bool:
-        """Whether a server with another certificate would have been refused."""
-        return self._tls and self._target.tls_verified
-
-    @property
-    def _tls(self) -> bool:
-        return self._connection is not None and self.is_open and bool(self._connection.pgconn.ssl_in_use)
+    def reached(self) -> Reached:
+        """What it says of itself; nothing of the server while it is closed."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return Reached(rtt=self.rtt)
+        encrypted = bool(connection.pgconn.ssl_in_use)
+        return Reached(
+            startup_pid=connection.info.backend_pid,
+            tls=self._target.tls_mode if encrypted else "off",
+            tls_verified=encrypted and self._target.tls_verified,
+            rtt=self.rtt,
+        )
 
     @property
     def unsent(self) -> int:
@@ -171,14 +170,12 @@ class Link:
         from psycopg.conninfo import make_conninfo
 
         conninfo = make_conninfo("", **parameters)
-        began = monotonic()
         try:
             connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             raise self._unconnected(str(error)) from None
         except OSError as error:
             raise self._unconnected(error.strerror or "the network is unreachable") from None
-        self.handshake = monotonic() - began
         self._ended.clear()
         self._last_words = ""
         return connection

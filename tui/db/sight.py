@@ -179,7 +179,8 @@ def describe_server(target: Target, link: Line, facts: ServerFacts) -> Server:
     from one transaction, but Supavisor's and PgBouncer's transaction ports are 6543.
     """
     place = target.destination
-    pooled = link.startup_pid != facts.pid
+    reached = link.reached
+    pooled = reached.startup_pid != facts.pid
     mode: PoolerMode = (
         "direct" if not pooled else "session" if place.port == 5432 and not place.local else "transaction"
     )
@@ -192,9 +193,9 @@ def describe_server(target: Target, link: Line, facts: ServerFacts) -> Server:
         mode=mode,
         version=facts.version,
         version_num=facts.version_num,
-        tls=link.tls_mode,
-        tls_verified=link.tls_verified,
-        rtt=link.rtt,
+        tls=reached.tls,
+        tls_verified=reached.tls_verified,
+        rtt=reached.rtt,
         superuser=facts.superuser,
         bypass_rls=facts.bypass_rls,
         writable=facts.writable and not target.read_only,
