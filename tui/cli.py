@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -78,9 +79,13 @@ def cli(context: click.Context, plain: bool, record: Path | None) -> int:
         from tui.commands.plain import plain as tell
 
         return tell(context.obj, record)
-    from tui.commands.dashboard import dashboard
+    from tui.commands.first_look import FirstLook
 
-    return dashboard(context.obj, record)
+    # A recording begins with what the bundle holds, which is read first.
+    with FirstLook(context.obj) if record is None else nullcontext() as first:
+        from tui.commands.dashboard import dashboard
+
+        return dashboard(context.obj, first, record)
 
 
 @cli.command()

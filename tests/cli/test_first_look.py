@@ -109,6 +109,18 @@ def test_what_the_screen_has_to_say_is_left_to_it(make_database: MakeDatabase, t
         assert answer == [None, None, None], options
 
 
+def test_a_command_that_gives_the_password_is_left_to_it_too(make_database: MakeDatabase, tmp_path: Path) -> None:
+    """It may ask on the terminal, which is the screen's by then."""
+    config = Path(os.environ["XDG_CONFIG_HOME"]) / "patchdeck" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    ran = tmp_path / "ran"
+    dsn = json.dumps(make_database("legacy").dsn)
+    config.write_text(f'[targets.here]\ndsn = {dsn}\nenvironment = "local"\npassword_command = ["touch", "{ran}"]\n')
+    answer, _ = first_look("", target="here")
+    assert answer == [None, None, None]
+    assert not ran.exists()
+
+
 def test_it_ends_with_whoever_wanted_to_know(make_database: MakeDatabase) -> None:
     """Killed, nobody tells it to: it must not hold a connection, or a terminal, any longer."""
     database = make_database("legacy")

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.commands.first_look import FirstLook
 from tui.commands.secrets import warn_of_secrets
 from tui.config import named, preferences
 from tui.core.config import ThemeName
@@ -21,6 +20,7 @@ from tui.output import Output
 
 if TYPE_CHECKING:
     from tui.app import Settings
+    from tui.commands.first_look import FirstLook
     from tui.config import NamedTarget
     from tui.core.bundle import Bundle
     from tui.db.session import Session
@@ -29,8 +29,9 @@ SETTLED = 1.0
 """Seconds after which the bundle's scripts are split: by then the first answers are on the screen."""
 
 
-def dashboard(options: Options, record: Path | None = None) -> int:
-    """Open the dashboard, `record` a new file to keep a recording in; returns its exit code.
+def dashboard(options: Options, first: FirstLook | None, record: Path | None = None) -> int:
+    """Open the dashboard and return its exit code. `first`: its first look, None for one of its own; `record`: a new
+    file to keep a recording in, which begins without another's look.
 
     Raises Stop where no terminal can show it, or the file can not be made, and what `open_session` raises.
     """
@@ -38,15 +39,14 @@ def dashboard(options: Options, record: Path | None = None) -> int:
     out = Output(ascii_only=options.ascii)
     chosen = named(options)
     warn_of_secrets(options, out)
-    # A recording begins with what the bundle holds; a command that gives the password may ask on this very terminal.
-    if record is not None or (chosen is not None and chosen.settings.password_command is not None):
-        return _in_order(options, _settings(chosen, options, out), out, record)
-    with FirstLook(options) as first:
-        settings = _settings(chosen, options, out)
-        from tui.app import run_dashboard
+    settings = _settings(chosen, options, out)
+    # A command that gives the password may ask on this very terminal.
+    if first is None or (chosen is not None and chosen.settings.password_command is not None):
+        return _in_order(options, settings, out, record)
+    from tui.app import run_dashboard
 
-        opening = _Opening(options, chosen, first)
-        code = run_dashboard(opening.deck, settings)
+    opening = _Opening(options, chosen, first)
+    code = run_dashboard(opening.deck, settings)
     if opening.error is not None:
         raise opening.error
     return _in_order(options, settings, out) if opening.line_needed else code

@@ -53,8 +53,10 @@ def demo(options: Options, *, state: str, serve: bool) -> int:
                 say(note)
             if not serve:
                 from tui.commands.dashboard import dashboard
+                from tui.commands.first_look import FirstLook
 
-                return dashboard(options._replace(dsn=running.dsn))
+                with FirstLook(shown := options._replace(dsn=running.dsn)) as first:
+                    return dashboard(shown, first)
             out.text(running.dsn)
             say("serving until stopped (Ctrl+C)")
             wait()

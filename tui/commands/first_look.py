@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class FirstLook(Forked):
     """What the other process finds.
 
-    It says nothing where it could not begin to look (no such bundle, no target, a password that has to be typed): that
+    It says nothing where it could not begin to look (no such bundle, no target, a password that somebody or
+    a command has to give): that
     is found again, and told, by whoever has the screen.
     """
 
@@ -28,6 +29,7 @@ class FirstLook(Forked):
     async def target(self) -> Target | None:
         """Where it looks, None where it does not."""
         found: Target | None = await self.channel.receive()
+        self.busy = found is not None
         return found
 
     async def look(self) -> Look | None:
@@ -35,8 +37,8 @@ class FirstLook(Forked):
         from tui.core.deck import Problem
 
         found: Look | Problem | None = await self.channel.receive()
-        # Nothing is left for it to do: not a moment of the screen's is spent on its end.
-        self.end(grace=0)
+        self.busy = False
+        self.end()
         if isinstance(found, Problem):
             raise found
         return found
@@ -58,11 +60,14 @@ async def _look(channel: Channel, options: Options) -> None:
     from tui import loop
     from tui.commands.looking import JUDGES
     from tui.commands.session import open_glance
+    from tui.config import named
     from tui.core.bundle import BundleError
     from tui.core.config import ConfigError
     from tui.core.deck import Problem
 
     with suppress(Stop, BundleError, ConfigError):
+        if (chosen := named(options)) is not None and chosen.settings.password_command is not None:
+            return
         glance = open_glance(options)
         if glance.needs_line:
             return

@@ -79,6 +79,8 @@ class Forked:
 
     def __init__(self, work: Work) -> None:
         ours, theirs = socket.socketpair()
+        self.busy = False
+        """Whether a server may be at work for it, which it has to end."""
         self._pid = 0
         with suppress(OSError):
             self._pid = os.fork()
@@ -96,10 +98,10 @@ class Forked:
     ) -> None:
         self.end()
 
-    def end(self, grace: float = GRACE) -> None:
-        """End it, after `grace` seconds by force; safe to call twice."""
+    def end(self) -> None:
+        """End it; safe to call twice."""
         self.channel.close()
-        until = monotonic() + grace
+        until = monotonic() + (GRACE if self.busy else 0)
         while self._pid and monotonic() < until:
             if os.waitpid(self._pid, os.WNOHANG)[0]:
                 self._pid = 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui.commands.forked import GRACE, Channel, Forked
+from tui.commands.forked import Channel, Forked
 from tui.exits import Stop
 
 if TYPE_CHECKING:
@@ -38,17 +38,12 @@ class ForkedLink(Forked):
     def __init__(self) -> None:
         super().__init__(_serve)
         self._answer: _Answer | None = None
-        self._begun = False
-
-    def end(self, grace: float | None = None) -> None:
-        """As of any forked process; one that was not asked for anything has nothing to bring to an end."""
-        super().end(grace if grace is not None else GRACE if self._begun else 0)
 
     async def target(self, options: Options) -> Target | None:
         """Where it leads to; to be asked first."""
-        self._begun = True
         await self.channel.send(options._replace(line=None))
         found: Target | None = await self.channel.receive()
+        self.busy = found is not None
         return found
 
     @property
@@ -82,7 +77,8 @@ class ForkedLink(Forked):
             await self.channel.send(())
             await self.channel.receive()
             self._answer = None
-            self.end(grace=0)
+            self.busy = False
+            self.end()
 
     async def _ask(self, commands: list[Command] | None) -> list[Reply]:
         from tui.core.deck import Problem
