@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import psycopg
 import pytest
-from msgspec.structs import replace
 
 from tests.db.test_applier import library
 from tests.faults.campaign import Campaign, Job, Stage, drive, moment_of, stage
