@@ -56,6 +56,7 @@ async def _take_all(demo: Demo) -> None:
         await _settled(pilot)
         _take(pilot, "not-applied")
         await _walk_through_apply(pilot, demo)
+        await _settled(pilot)
         # A group of errors: the traffic works under the new policies, and not all of it goes well.
         await _shown(pilot, "×1")
         _take(pilot, "applied")

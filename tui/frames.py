@@ -104,8 +104,8 @@ def parts(look: str) -> dict[str, str]:
 
 
 class Composer(Compositor):
-    """Textual's, which for one changed line of one widget asks every widget of the screen for all its lines, those it is
-    laid upon included: eight widgets for a second of the clock, half of what the second costs the processor (measured).
+    """Textual's, which for one changed line of one widget asks every widget of the screen for all its lines, also those
+    it lies upon: eight widgets for a second of the clock, half of what the second costs the processor (measured).
     """
 
     def _get_renders(self, crop: Region | None = None) -> Iterator[tuple[Region, Region, list[Strip]]]:

@@ -150,9 +150,13 @@ class Poller:
         self._store.tell(next(iter(self._trouble.values()), None))
 
     async def _look(self) -> None:
+        before = self._store.look
         look = await self._deck.look()
         self._store.put_look(look, self._monotonic())
         self._store.connected(look.server)
+        if before is not None and before.catalog != look.catalog:
+            # What the panels read from may be another table now.
+            self._tick_due.set()
 
     async def _compare(self) -> None:
         """Ask for the drift where a run is recorded, when what is compared has changed: it costs a look more."""

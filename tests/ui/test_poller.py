@@ -9,8 +9,10 @@ from itertools import pairwise
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.support import ScriptedDeck, checks, look, missing
+from tui.core.catalog import Catalog
 from tui.core.deck import Problem
 from tui.core.panels import Panels, Scope
 from tui.poller import Pace, Poller
@@ -222,3 +224,16 @@ async def test_the_answer_is_on_the_screen_before_more_is_asked() -> None:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_panels_follow_a_change_of_the_catalog_at_once() -> None:
+    deck = ScriptedDeck()
+    async with polling(deck, Pace(refresh=60, look_every=60)) as (poller, _):
+        await until(lambda: deck.asked["tick"] == 1)
+        poller.look_now()
+        await until(lambda: deck.asked["look"] == 2)
+        await asyncio.sleep(0.05)
+        assert deck.asked["tick"] == 1, "nothing has changed"
+        deck.look_now = replace(deck.look_now, catalog=Catalog())
+        poller.look_now()
+        await until(lambda: deck.asked["tick"] == 2)
