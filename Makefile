@@ -10,6 +10,9 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 DEMO   := $(VENV)/.installed-demo
 TEST   := $(VENV)/.installed-test
 
+# Tests wait for servers and terminals a fifth of their time: one process more than there are processors, at most four.
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 4 ? n + 1 : 4)))
+
 help:
 	@echo "make demo         a database to play with, and the dashboard open on it"
 	@echo "make test         everything that can be tested on this machine"
@@ -24,7 +27,7 @@ demo: $(DEMO)
 # Compiled first: where the environment forbids to write bytecode, every start of the product would compile all of it.
 test: $(TEST)
 	@$(BIN)/python -m compileall -q tui
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 # One after another, each to its end, whatever goals the one before missed.
 bench: $(TEST)

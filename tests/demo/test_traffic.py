@@ -87,7 +87,10 @@ def test_before_the_migration_users_and_the_scheduler_start_what_workers_end(
 
 
 def patch(database: Database, file: str) -> None:
-    """Run one of the bundle's scripts as the operator, under traffic: tried again when it lost a lock to it."""
+    """Run one of the bundle's scripts as the operator, under traffic: tried again when it lost a lock to it.
+
+    On a busy machine ten times the traffic wins many times over, and who loses waits a second for the deadlock to show.
+    """
 
     def tried() -> bool:
         with psycopg.connect(database.direct_dsn, prepare_threshold=None) as connection:
@@ -99,7 +102,7 @@ def patch(database: Database, file: str) -> None:
                 return False
         return True
 
-    wait_for(tried, timeout=30)
+    wait_for(tried, timeout=150)
 
 
 def assert_users_work_in_their_tenants(database: Database) -> None:
