@@ -57,8 +57,10 @@ def _in_order(options: Options, settings: Settings, out: Output, record: Path | 
     from tui.app import run_dashboard
     from tui.commands.recording import recorded
     from tui.commands.session import ask, open_session
+    from tui.core.bundle import check_scripts
 
-    session = open_session(options)
+    session = open_session(options, by_record=True)
+    check_scripts(session.bundle)
     # Once the screen is drawn there is no line left to type a password on. What else keeps it from connecting is the
     # dashboard's to show.
     with suppress(Problem):

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 class FirstLook(Forked):
     """What the other process finds.
 
-    It says nothing where it could not begin to look (no such bundle, no target, a password that somebody or
-    a command has to give): that
-    is found again, and told, by whoever has the screen.
+    It says nothing where it could not begin to look (no such bundle, no target, a password that somebody or a command
+    has to give): that is found again, and told, by whoever has the screen.
     """
 
     def __init__(self, options: Options) -> None:
