@@ -289,7 +289,12 @@ class PatchdeckApp(App[None]):
             self.store.tell(Notice(text, f"details: {path}"))
 
     def on_walk_requested(self, message: WalkRequested) -> None:
-        """Open the walkthrough; when it is left the database is looked at again."""
+        """Open the walkthrough; when it is left the database is looked at again.
+
+        The request is a message, so a second press of its key can be on its way when the first has been answered.
+        """
+        if self.screen is not self._dashboard:
+            return
         from tui.screens.walkthrough import WalkthroughScreen
 
         screen = WalkthroughScreen(self.deck, message.action, self.store.look, self.glyphs)

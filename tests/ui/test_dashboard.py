@@ -669,3 +669,16 @@ def test_a_sentence_of_the_verdict_is_whole_or_absent() -> None:
     assert whole_sentences(said, 77) == "It has changed since: 7 checks fail."
     assert whole_sentences(said, 5) == "It has changed since: 7 checks fail."
     assert whole_sentences("", 10) == ""
+
+
+@pytest.mark.parametrize("key", ["a", "b", "d", "h", "i", "l", "o", "enter", "ctrl+p"])
+async def test_a_key_pressed_twice_at_once_opens_one_screen(key: str) -> None:
+    deck = broken()
+    async with dashboard(deck) as (app, pilot):
+        await shows(pilot, "PARTIAL")
+        under = app.screen
+        app.simulate_key(key)
+        app.simulate_key(key)
+        await until(pilot, lambda: app.screen is not under)
+        await pilot.pause(0.3)
+        assert app.screen_stack[-2] is under

@@ -146,6 +146,11 @@ class DeckScreen(OpaqueScreen):
         if not self._saying:
             self._hint(*self.resting_hint())
 
+    def open(self, screen: DeckScreen) -> None:
+        """Put `screen` over this one, unless something lies over it by now: what is asked for twice is opened once."""
+        if self.app.screen is self:
+            self.app.push_screen(screen)
+
     def run_bound(self, action: str) -> None:
         """Run an action as its key would: in the namespace that binds it, which may be the focused widget's."""
         for active in self.active_bindings.values():

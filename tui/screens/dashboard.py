@@ -242,25 +242,25 @@ class Dashboard(TitledScreen):
         """Prove who reaches which rows, and show it."""
         from tui.screens.isolation import ProofScreen
 
-        self.app.push_screen(ProofScreen(self.context))
+        self.open(ProofScreen(self.context))
 
     def action_drift(self) -> None:
         """Show what has changed since the last recorded run."""
         from tui.screens.drift import DriftScreen
 
-        self.app.push_screen(DriftScreen(self.context))
+        self.open(DriftScreen(self.context))
 
     def action_history(self) -> None:
         """Show the recorded runs."""
         from tui.screens.history import HistoryScreen
 
-        self.app.push_screen(HistoryScreen(self.context))
+        self.open(HistoryScreen(self.context))
 
     def action_report(self) -> None:
         """Open the report of the newest recorded run, and write it."""
         from tui.screens.report import ReportScreen
 
-        self.app.push_screen(ReportScreen(self.context, write=True))
+        self.open(ReportScreen(self.context, write=True))
 
     def action_sort(self) -> None:
         """Order this panel otherwise; the marked row stays marked."""
@@ -337,15 +337,15 @@ class Dashboard(TitledScreen):
         if event.table is body.checklist.table and (summary := body.checklist.summary(key)):
             from tui.screens.detail import DetailScreen
 
-            self.app.push_screen(DetailScreen(self.context, summary))
+            self.open(DetailScreen(self.context, summary))
         elif event.table is body.executions.table and (execution := body.executions.execution(key)):
             from tui.screens.execution_detail import ExecutionDetail
 
-            self.app.push_screen(ExecutionDetail(self.context, execution))
+            self.open(ExecutionDetail(self.context, execution))
         elif event.table is body.errors.table and (group := body.errors.group(key)):
             from tui.screens.error_detail import ErrorDetail
 
-            self.app.push_screen(ErrorDetail(self.context, group))
+            self.open(ErrorDetail(self.context, group))
 
     def _staleness(self) -> tuple[bool, bool]:
         """Whether the panels are old, and whether the checks are."""

@@ -132,7 +132,7 @@ class ErrorDetail(FullText):
             return
         panel = self.store.executions
         known = next((row for row in panel.rows if row.id == marked.execution), None) if panel else None
-        self.app.push_screen(ExecutionDetail(self.context, known, key=marked.execution))
+        self.open(ExecutionDetail(self.context, known, key=marked.execution))
 
     @property
     def _panel(self) -> ErrorsPanel:

@@ -104,7 +104,7 @@ class HistoryScreen(TitledScreen):
 
     def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
         """Open the report of the run that was marked."""
-        self.app.push_screen(ReportScreen(self.context, event.key or ""))
+        self.open(ReportScreen(self.context, event.key or ""))
 
     def action_copy(self) -> None:
         """Copy the marked run's id."""

@@ -297,7 +297,7 @@ class WalkthroughScreen(DeckScreen):
 
     def action_statements(self) -> None:
         """List the statements."""
-        self.app.push_screen(StatementsScreen(self.store, self.glyphs, self.walk.plan))
+        self.open(StatementsScreen(self.store, self.glyphs, self.walk.plan))
 
     def action_rehearse(self) -> None:
         """Rehearse, unless a run is going on."""
