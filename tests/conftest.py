@@ -19,10 +19,7 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,7 +32,7 @@ from tests.faults.reporting import (  # noqa: F401 - hooks: the table of the cam
     pytest_terminal_summary,
     pytest_testnodedown,
 )
-from tests.support import DEMO, Cluster, Database, MakeDatabase, wait_for
+from tests.support import DEMO, Cluster, Database, MakeDatabase, server_folder, wait_for
 from tui.demo.installation import system_installations
 from tui.demo.kept import Kept
 
@@ -54,11 +51,6 @@ for _installation in system_installations():
 _numbers = itertools.count(1)
 
 
-def _new_folder() -> Path:
-    """A path that the server's account can reach: pytest's own temporary folders are closed to it when we are root."""
-    return Path(tempfile.gettempdir()) / f"patchdeck-test-{os.getpid()}-{secrets.token_hex(3)}"
-
-
 @pytest.fixture(scope="session")
 def _servers() -> Iterator[Callable[[str], Cluster]]:
     """Servers by id, each started when it is first asked for, all stopped at the end."""
@@ -67,8 +59,7 @@ def _servers() -> Iterator[Callable[[str], Cluster]]:
 
         def server(name: str) -> Cluster:
             if name not in running:
-                folder = _new_folder()
-                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                folder = stack.enter_context(server_folder())
                 kept = stack.enter_context(Kept(DEMO, home=folder, binaries=SERVERS[name]))
                 running[name] = Cluster(name, int(name.removeprefix("pg")), kept, kept.ready.address)
             return running[name]
@@ -130,9 +121,8 @@ def wait_until() -> Callable[..., object]:
 @pytest.fixture
 def demo_folder() -> Iterator[Path]:
     """A folder for a demo of the test's own; see the module's first lines."""
-    folder = _new_folder()
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

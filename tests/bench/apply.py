@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +28,7 @@ import psycopg
 
 from tests.bench.tools import TOOLS, Tool, environment
 from tests.faults.line import Chunk, Fate, Line, line_to
-from tests.support import BUNDLE, DEMO, ROOT, ask, wait_for
+from tests.support import BUNDLE, DEMO, ROOT, ask, server_folder, wait_for
 from tui.demo.kept import Kept
 from tui.files import read_bundle
 
@@ -285,12 +283,8 @@ def main() -> int:
         "--behind", action=argparse.BooleanOptionalAction, default=True, help="with somebody in the way"
     )
     arguments = parser.parse_args()
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
-    try:
-        with Kept(DEMO, home=folder) as kept:
-            met = asyncio.run(run(kept, arguments))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, Kept(DEMO, home=folder) as kept:
+        met = asyncio.run(run(kept, arguments))
     return 0 if met else 1
 
 

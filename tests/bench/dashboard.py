@@ -30,7 +30,7 @@ from time import monotonic
 
 import psycopg
 
-from tests.support import DEMO
+from tests.support import DEMO, server_folder
 from tests.terminal.pty_session import PtySession
 from tui.demo.kept import Kept
 
@@ -387,18 +387,18 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3.0, help="how long the memory is watched, at 120x40")
     parser.add_argument("--pg-activity", default="pg_activity", metavar="PATH", help="where pg_activity is")
     options = parser.parse_args()
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
     goals: list[Goal] = []
-    try:
-        with Kept(DEMO, home=folder, pooler=False) as kept, tempfile.TemporaryDirectory() as home:
-            address = kept.ready.address
-            kept.create("bench", "applied")
-            for size in SIZES:
-                minutes = options.minutes if size == SIZES[0] else 0.0
-                dsn, admin = address.dsn("postgres", "bench"), address.admin_dsn("bench")
-                goals += measure(dsn, admin, Path(home), size, options, minutes=minutes)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        server_folder() as folder,
+        Kept(DEMO, home=folder, pooler=False) as kept,
+    ):
+        address = kept.ready.address
+        kept.create("bench", "applied")
+        for size in SIZES:
+            minutes = options.minutes if size == SIZES[0] else 0.0
+            dsn, admin = address.dsn("postgres", "bench"), address.admin_dsn("bench")
+            goals += measure(dsn, admin, Path(home), size, options, minutes=minutes)
     missed = [said for goal in goals if (said := goal.missed())]
     for said in missed:
         print(f"missed: {said}")

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import resource
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ import psycopg
 
 from tests.cli.support import PATCHDECK, environment
 from tests.faults.line import line_to
-from tests.support import DEMO
+from tests.support import DEMO, server_folder
 from tui.core.deck import Control
 from tui.core.run import Finished, Outcome, Plan
 from tui.db.session import Session
@@ -42,19 +40,14 @@ FIRST = "many_0"
 @contextmanager
 def databases(number: int) -> Iterator[Address]:
     """A server with `number` databases many_0, many_1, ..., in each of which the migration was applied."""
-    # Not by mkdtemp: as root the server has an account of its own, which has to be let in.
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
-    try:
-        with Kept(DEMO, home=folder, pooler=False) as kept:
-            address = kept.ready.address
-            kept.create(FIRST, "legacy")
-            asyncio.run(_apply(address.dsn("postgres", FIRST)))
-            with psycopg.connect(address.admin_dsn("postgres"), autocommit=True) as admin:
-                for at in range(1, number):
-                    admin.execute(f"create database many_{at} template {FIRST} owner postgres".encode())
-            yield address
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, Kept(DEMO, home=folder, pooler=False) as kept:
+        address = kept.ready.address
+        kept.create(FIRST, "legacy")
+        asyncio.run(_apply(address.dsn("postgres", FIRST)))
+        with psycopg.connect(address.admin_dsn("postgres"), autocommit=True) as admin:
+            for at in range(1, number):
+                admin.execute(f"create database many_{at} template {FIRST} owner postgres".encode())
+        yield address
 
 
 async def _apply(dsn: str) -> None:

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +20,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support import DEMO
+from tests.support import DEMO, server_folder
 from tui.demo.kept import Kept
 
 REACHES = (2, 200, 1000)
@@ -161,19 +158,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of each of the three big tables")
     arguments = parser.parse_args()
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
-    try:
-        with Kept(DEMO, home=folder) as kept:
-            kept.create("bench", "applied")
-            address = kept.ready.address
-            began = perf_counter()
-            load(address.admin_dsn("bench"), arguments.rows)
-            print(f"{arguments.rows} rows a table loaded in {perf_counter() - began:.0f} s\n")
-            with psycopg.connect(address.dsn("postgres", "bench"), autocommit=True) as connection:
-                wrong = measure(connection, QUESTIONS)
-                compare(address.admin_dsn("bench"), connection)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, Kept(DEMO, home=folder) as kept:
+        kept.create("bench", "applied")
+        address = kept.ready.address
+        began = perf_counter()
+        load(address.admin_dsn("bench"), arguments.rows)
+        print(f"{arguments.rows} rows a table loaded in {perf_counter() - began:.0f} s\n")
+        with psycopg.connect(address.dsn("postgres", "bench"), autocommit=True) as connection:
+            wrong = measure(connection, QUESTIONS)
+            compare(address.admin_dsn("bench"), connection)
     for line in wrong:
         print(f"wrong: {line}")
     return 1 if wrong else 0

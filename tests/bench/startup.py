@@ -8,17 +8,13 @@ ratios to the hello. Without a DSN a database of its own is made. Goals: painted
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from tests.support import DEMO
+from tests.support import DEMO, server_folder
 from tests.terminal.pty_session import PtySession
 from tui.demo.kept import Kept
 
@@ -48,13 +44,9 @@ def moments(command: Sequence[str], marks: Sequence[bytes]) -> list[float]:
 @contextmanager
 def database() -> Iterator[str]:
     """The DSN of an applied database of our own."""
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
-    try:
-        with Kept(DEMO, home=folder) as kept:
-            kept.create("bench", "applied")
-            yield kept.ready.address.dsn("postgres", "bench")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, Kept(DEMO, home=folder) as kept:
+        kept.create("bench", "applied")
+        yield kept.ready.address.dsn("postgres", "bench")
 
 
 def main() -> None:

@@ -11,10 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +19,7 @@ from time import perf_counter
 
 import psycopg
 
-from tests.support import DEMO
+from tests.support import DEMO, server_folder
 from tui.core.panels import Scope
 from tui.db.batch import Command, Reply
 from tui.db.feeds import Feeds
@@ -152,24 +149,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=SIZES[1], help="executions in each table of the larger database")
     rows = parser.parse_args().rows
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-bench-{os.getpid()}"
     found: list[Costs] = [{}, {}]
-    try:
-        with Kept(DEMO, home=folder, pooler=False) as kept:
-            address = kept.ready.address
-            names = ("small", "large")
-            for name, size in zip(names, (SIZES[0], rows), strict=True):
-                kept.create(name, "applied")
-                load(address.admin_dsn(name), size)
-            for name in names:
-                with psycopg.connect(address.admin_dsn(name)) as connection:
-                    connection.execute(UP_TO_NOW.encode())
-            # In turns: a moment in which others keep the machine busy is one of both.
-            for _ in range(ROUNDS):
-                for name, least in zip(names, found, strict=True):
-                    keep_least(least, asyncio.run(measured(address.dsn("postgres", name))))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder(16 * 2**30) as folder, Kept(DEMO, home=folder, pooler=False) as kept:
+        address = kept.ready.address
+        names = ("small", "large")
+        for name, size in zip(names, (SIZES[0], rows), strict=True):
+            kept.create(name, "applied")
+            load(address.admin_dsn(name), size)
+        for name in names:
+            with psycopg.connect(address.admin_dsn(name)) as connection:
+                connection.execute(UP_TO_NOW.encode())
+        # In turns: a moment in which others keep the machine busy is one of both.
+        for _ in range(ROUNDS):
+            for name, least in zip(names, found, strict=True):
+                keep_least(least, asyncio.run(measured(address.dsn("postgres", name))))
     small, large = found
     wrong = show(small, large, rows)
     for line in wrong:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.support import PATCHDECK, Ran, environment, patchdeck
-from tests.support import BUNDLE, ROOT, Database, MakeDatabase, ask
+from tests.support import BUNDLE, ROOT, Database, MakeDatabase, ask, server_folder
 from tui.commands.session import ask as answer
 from tui.core.bundle import load
 from tui.db.session import Session
@@ -38,9 +36,8 @@ class Deriver:
 
 @pytest.fixture(scope="module")
 def derive() -> Iterator[Deriver]:
-    home = Path(tempfile.gettempdir()) / f"patchdeck-test-{secrets.token_hex(4)}"
-    yield Deriver(home)
-    shutil.rmtree(home, ignore_errors=True)
+    with server_folder() as home:
+        yield Deriver(home)
 
 
 def copied(name: str, tmp_path: Path) -> Path:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from tests.support import BUNDLE, DEMO, Database
+from tests.support import BUNDLE, DEMO, Database, server_folder
 from tui.demo.baseline import Databases, apply_in_one_transaction
 from tui.demo.home import Home
 from tui.demo.installation import embedded_installation
 from tui.demo.manifest import load_manifest
 from tui.demo.pooler import Pooler, pooler_program
 from tui.demo.server import Cluster, Logins
-
-_NUMBERS = count(1)
 
 
 class Rig:
@@ -90,11 +85,8 @@ def rig(*, pooled: bool = False) -> Iterator[Rig]:
         how = "no pgbouncer; get it with: apt-get install pgbouncer (or: brew install pgbouncer)"
         pytest.fail(how) if os.environ.get("CI") == "true" else pytest.skip(how)
     manifest = load_manifest(DEMO)
-    # Not a folder of mkdtemp's: the server's account has to reach it.
-    folder = Path(tempfile.gettempdir()) / f"patchdeck-rig-{os.getpid()}-{next(_NUMBERS)}"
-    home = Home(folder)
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        home = Home(stack.enter_context(server_folder()))
         home.hold(os.getpid())
         stack.callback(home.release)
         cluster = Cluster(home, embedded_installation(), Logins(manifest.superuser, manifest.logins))
