@@ -1008,6 +1008,10 @@ begin
       add constraint workflow_executions_tenant_id_fkey foreign key (tenant_id)
       references public.tenants (id) on delete cascade;
   end if;
+end
+$$;
+do $$
+begin
   if not exists (
     select from pg_constraint
     where conrelid = 'public.telemetry_events'::regclass and conname = 'telemetry_events_tenant_id_fkey'
@@ -1016,7 +1020,11 @@ begin
       add constraint telemetry_events_tenant_id_fkey foreign key (tenant_id)
       references public.tenants (id) on delete cascade;
   end if;
-  -- A log belongs to an execution of its own tenant.
+end
+$$;
+-- A log belongs to an execution of its own tenant.
+do $$
+begin
   if not exists (
     select from pg_constraint
     where conrelid = 'public.workflow_execution_logs'::regclass
@@ -1258,19 +1266,25 @@ create policy workflow_execution_logs_insert on public.workflow_execution_logs
 
 do $$
 begin
-  if exists (select from pg_publication where pubname = 'supabase_realtime') then
-    if not exists (
+  if exists (select from pg_publication where pubname = 'supabase_realtime')
+    and not exists (
       select from pg_publication_tables
       where pubname = 'supabase_realtime' and schemaname = 'public' and tablename = 'agent_executions'
-    ) then
-      alter publication supabase_realtime add table public.agent_executions;
-    end if;
-    if not exists (
+    )
+  then
+    alter publication supabase_realtime add table public.agent_executions;
+  end if;
+end
+$$;
+do $$
+begin
+  if exists (select from pg_publication where pubname = 'supabase_realtime')
+    and not exists (
       select from pg_publication_tables
       where pubname = 'supabase_realtime' and schemaname = 'public' and tablename = 'workflow_executions'
-    ) then
-      alter publication supabase_realtime add table public.workflow_executions;
-    end if;
+    )
+  then
+    alter publication supabase_realtime add table public.workflow_executions;
   end if;
 end
 $$;

@@ -26,7 +26,7 @@ class Line:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self.cut_request = self.cut_answer = self.dead = False
+        self.cut_request = self.cut_rest = self.cut_answer = self.dead = False
         self._writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,15 +40,9 @@ class Line:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         try:
             while data := await reader.read(65536):
-                committing = up and b"commit\0" in data
-                if committing and self.cut_request:
+                if up and self.cut_request and b"commit\0" in data:
                     return self.cut()
-                if committing and self.cut_answer:
-                    writer.write(data)
-                    await writer.drain()
-                    self.dead = True
-                    continue
-                if not up and self.dead:
+                if not up and (self.cut_rest or (self.cut_answer and b"COMMIT\0" in data)):
                     return self.cut()
                 writer.write(data)
                 await writer.drain()
@@ -99,7 +93,7 @@ async def run_and_cut(
 
 
 def revive(line: Line) -> None:
-    line.dead = line.cut_answer = line.cut_request = False
+    line.dead = line.cut_answer = line.cut_rest = line.cut_request = False
 
 
 @pytest.mark.parametrize("answer", [False, True], ids=["request lost", "answer lost"])
@@ -109,6 +103,25 @@ async def test_the_outcome_is_asked_for_and_told_truly(database: Database, tmp_p
     assert finished.outcome is (Outcome.COMMITTED if answer else Outcome.ROLLED_BACK), finished
     session = Session(resolve(database.dsn, environ={}), library())
     assert (await session.look()).verdict.state == ("applied" if answer else "not_applied")
+    await session.close()
+    assert unfinished(target.destination, tmp_path) == ()
+
+
+async def test_the_line_is_lost_while_the_server_does_what_comes_before_commit(
+    database: Database, tmp_path: Path
+) -> None:
+    """COMMIT was sent, and none of the answers after that arrives: either end is possible, the true one is told."""
+    async with line_to(database) as (line, target):
+        last: Event | None = None
+        async for event in applier.run(target, plan_for(database), Control(), journals=tmp_path):
+            last = event
+            if isinstance(event, Committing):
+                line.cut_rest = True
+                asyncio.get_running_loop().call_later(0.5, revive, line)
+    assert isinstance(last, Finished)
+    session = Session(resolve(database.dsn, environ={}), library())
+    told = {Outcome.COMMITTED: "applied", Outcome.ROLLED_BACK: "not_applied"}
+    assert (await session.look()).verdict.state == told[last.outcome]
     await session.close()
     assert unfinished(target.destination, tmp_path) == ()
 

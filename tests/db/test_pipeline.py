@@ -111,3 +111,34 @@ async def test_commands_are_taken_only_as_fast_as_they_are_sent(connection: psyc
     assert last == 20_000
     assert high_water is not None
     assert high_water < 10_000
+
+
+async def test_what_hangs_on_a_reply_is_sent_as_soon_as_that_was_read(connection: psycopg.AsyncConnection) -> None:
+    """The server goes on with what it has meanwhile, and the end of the batch waits for what was held back."""
+    chosen: list[Command] = []
+
+    def commands() -> Iterator[Command | None]:
+        yield Command("select 41")
+        yield Command("select pg_sleep(0.3)")
+        while not chosen:
+            yield None
+        yield from chosen
+
+    replies = []
+    async for reply in pipe(connection.pgconn, commands(), silence=10):
+        replies.append(reply)
+        if reply.index == 0:
+            chosen.append(Command("select $1::int + 1", (reply.value,)))
+    assert [reply.value for reply in replies] == ["41", "", "42"]
+
+
+async def test_what_is_held_back_is_not_asked_for_after_a_failure(connection: psycopg.AsyncConnection) -> None:
+    def commands() -> Iterator[Command | None]:
+        yield Command("select 1 / 0")
+        while True:
+            yield None
+
+    with pytest.raises(StatementError) as caught:
+        _ = [reply async for reply in pipe(connection.pgconn, commands(), silence=10)]
+    assert caught.value.sqlstate == "22012"
+    assert (await batch(connection, "select 1"))[0].value == "1"

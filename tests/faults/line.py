@@ -14,7 +14,7 @@ Side = Literal["client", "server"]
 GULP = 1 << 18
 
 BATCH_ENDS = b"Z\0\0\0\5T"
-"""ReadyForQuery inside a transaction: the last of the server's answers to a run's batch; COMMIT is next."""
+"""ReadyForQuery inside a transaction: the last of the server's answers before that to COMMIT."""
 
 
 class Fate(Enum):

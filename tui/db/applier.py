@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
+from typing import NoReturn
 from uuid import uuid4
 
 from tui.core import run as events
@@ -29,8 +30,8 @@ from tui.core.surface import diff
 from tui.core.text import count, redact, visible
 from tui.core.verdict import Verdict
 from tui.db.attempt import SEQUENCES, Attempt
-from tui.db.batch import LineLost, StatementError
-from tui.db.commit import Record, commit, row_command
+from tui.db.batch import Command, LineLost, StatementError
+from tui.db.commit import Record, commit_commands, resolve, row_command
 from tui.db.journal import Journal
 from tui.db.link import Link
 from tui.db.lint import lint
@@ -114,6 +115,9 @@ class _Run:
         self._verdict: Verdict | None = None
         self._verified: tuple[Catalog, Catalog] | None = None
         self._after: Catalog | None = None
+        self._closing: tuple[Command, ...] | None = None
+        self._committing = False
+        self._deadline: asyncio.TimerHandle | None = None
 
     async def events(self) -> AsyncGenerator[Event]:
         """Every event but the last; ends by raising `_Ended`."""
@@ -310,10 +314,16 @@ class _Run:
                     async for event in said:
                         yield event
             except LineLost as lost:
+                if self._committing:
+                    await self._end_unanswered(attempt, lost)
                 self._locks_ended()
                 self._end_line_lost(lost)
             except StatementError as error:
                 self._locks_ended()
+                if self._committing:
+                    # COMMIT was skipped, or refused: what is put off until then can fail.
+                    refusal = f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
+                    await self._end_committing(attempt, Outcome.ROLLED_BACK, refusal)
                 failure = attempt.failure(error)
                 # Side by side: who waits for us to try again waits for one round trip less.
                 _, blockers = await asyncio.gather(self._undo(), self._blockers(locks, error))
@@ -367,11 +377,13 @@ class _Run:
 
     async def _transaction(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """One transaction. Raises StatementError, LineLost, or _Ended when it came through."""
-        previous, rows = 0.0, 0
+        previous, rows, tag = 0.0, 0, ""
         last = len(self._plan.statements) - 1
         limits = self._plan.limits
+        # A rehearsal ends in any case: its answers need not be waited for.
+        self._closing = () if self._plan.rehearse else None
         with self._cancellable():
-            stream = self._link.stream(attempt.commands, silence=limits.statement_timeout + limits.silence)
+            stream = self._link.stream(self._commands(attempt), silence=limits.statement_timeout + limits.silence)
             watchdog = Watchdog(self._link, self._watch, limits.idle_in_transaction)
             async with aclosing(watchdog.over(stream, lambda: (attempt.pid, attempt.xid))) as replies:
                 async for reply in replies:
@@ -383,6 +395,9 @@ class _Run:
                             self._announce(attempt.xid)
                         if attempt.is_alone(reply.index):
                             self._alone_at = monotonic()
+                        if attempt.is_complete(reply.index):
+                            for event in self._judge(attempt):
+                                yield event
                     else:
                         notices = tuple(
                             Notice(n.severity, redact(visible(n.message, newlines=True))) for n in reply.notices
@@ -391,11 +406,14 @@ class _Run:
                         yield events.StatementDone(statement, reply.seconds - previous, reply.tag, notices)
                         if statement == last:
                             yield events.Verifying()
-                    previous = reply.seconds
-        checks = attempt.checks
-        self._verified, self._locks_held = (attempt.before, attempt.promised), attempt.locks_held
-        yield events.Verified(checks)
-        failed = [check for check in checks if not check.ok]
+                    previous, tag = reply.seconds, reply.tag
+        self._locks_held = attempt.locks_held
+        if self._committing:
+            # COMMIT of an aborted transaction is no error: the server answers ROLLBACK.
+            committed = tag == "COMMIT"
+            outcome = Outcome.COMMITTED if committed else Outcome.ROLLED_BACK
+            await self._end_committing(attempt, outcome, "" if committed else "the server rolled back")
+        failed = [check for check in attempt.checks if not check.ok]
         matrix: Matrix | None = None
         if self._plan.rehearse and not failed:
             async with aclosing(self._prove(attempt)) as said:
@@ -403,17 +421,41 @@ class _Run:
                     if isinstance(event, events.Proven):
                         matrix = event.matrix
                     yield event
-        if self._control.cancelled or failed or self._plan.rehearse:
-            lasting = await self._lasting(attempt, rows) if self._plan.rehearse else ""
+        lasting = ""
+        if self._plan.rehearse:
+            lasting = await self._lasting(attempt, rows)
             await self._undo()
-            self._locks_ended()
-            self._end_undone(failed, matrix, lasting)
-        yield events.Committing(attempt.xid)
-        if self._control.cancelled:
-            await self._undo()
-            self._locks_ended()
-            raise _cancelled()
-        await self._commit(attempt)
+        self._locks_ended()
+        self._end_undone(failed, matrix, lasting)
+
+    def _commands(self, attempt: Attempt) -> Iterator[Command | None]:
+        """The batch of one transaction, and its end, which is held back until the result was judged."""
+        yield from attempt.commands
+        while self._closing is None:
+            yield None
+        yield from self._closing
+
+    def _judge(self, attempt: Attempt) -> Iterator[Event]:
+        """Say whether every check holds on the result, and for a real run choose how the batch ends: while that is on
+        its way the server does what is left to do before.
+        """
+        self._verified = (attempt.before, attempt.promised)
+        yield events.Verified(attempt.checks)
+        if self._plan.rehearse:
+            return
+        if all(check.ok for check in attempt.checks) and not self._control.cancelled:
+            yield events.Committing(attempt.xid)
+            self._committing = not self._control.cancelled
+        self._link.round_trips += 1
+        if not self._committing:
+            self._closing = (Command("rollback"),)
+            return
+        # The batch's own deadline has a statement's time in it; nothing of the file is waited for any more.
+        self._deadline = asyncio.get_running_loop().call_later(self._plan.limits.silence, self._link.give_up)
+        now = monotonic()
+        lock_seconds = now - self._locked_at if self._locked_at is not None else 0.0
+        promised = attempt.promised if self._plan.online else None
+        self._closing = commit_commands(Record(self._run_id, now - self._began, lock_seconds, promised))
 
     def _open_journal(self) -> None:
         """Raises _Ended where there can be no journal: whoever starts next could not know what to ask."""
@@ -510,12 +552,16 @@ class _Run:
             "Apply it." if self._plan.action == "apply" else "Roll back for real.",
         )
 
-    async def _commit(self, attempt: Attempt) -> None:
-        plan, seconds = self._plan, monotonic() - self._began
-        lock_seconds = monotonic() - self._locked_at if self._locked_at is not None else 0.0
-        promised = attempt.promised if plan.online else None
-        record = Record(self._run_id, attempt.xid, seconds, lock_seconds, promised)
-        outcome, said = await commit(self._link, self._target, plan, record)
+    async def _end_unanswered(self, attempt: Attempt, lost: LineLost) -> NoReturn:
+        """Raise the end of a run whose line was lost when COMMIT may have been on it: the server is asked."""
+        outcome = await resolve(self._target, self._run_id, attempt.xid)
+        confirmed = "the answer to COMMIT was lost, the server confirms it when asked again"
+        said = confirmed if outcome is Outcome.COMMITTED else redact(visible(lost.message))
+        await self._end_committing(attempt, outcome, said)
+
+    async def _end_committing(self, attempt: Attempt, outcome: Outcome, said: str) -> NoReturn:
+        """Raise the end of a run that was to be committed."""
+        plan = self._plan
         self._locks_ended()
         if outcome is Outcome.COMMITTED:
             self._after = attempt.after
@@ -567,6 +613,8 @@ class _Run:
     async def _cancel_on_request(self) -> None:
         """Stops the running statement once the operator asks; is itself stopped when the batch is through."""
         await self._control.wait()
+        if self._committing:
+            return
         self._request = asyncio.create_task(self._link.cancel())
         await asyncio.shield(self._request)
         # A line that went silent carries no answer to that either, and the operator is waiting.
@@ -581,6 +629,8 @@ class _Run:
             yield
         finally:
             watcher.cancel()
+            if self._deadline is not None:
+                self._deadline.cancel()
 
     def _locks_ended(self, more: float = 0.0) -> None:
         """`more` seconds from now they would have ended."""

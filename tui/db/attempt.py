@@ -1,9 +1,9 @@
 """One attempt of a run as a batch of commands, and what its replies mean.
 
 Order inside the transaction: limits, guard, first locks, catalog before, ledger table, the file's statements, catalog
-after, locks held, the ledger's row, twins. Where the file locks tables late, most twins are made before that, and
-everything that can be known without being alone with those tables; what comes after the catalog is made while that
-travels and is compared. Everything goes out in one batch: locks are held for one round trip and the server's own work.
+after, twins; then the run is judged, and while that travels and is answered by COMMIT: locks held, the ledger's row.
+Where the file locks tables late, most twins are made before that, and everything that can be known without being alone
+with those tables. Everything goes out in one batch: locks are held for one round trip and the server's own work.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ EMPTY_PATH = Command("select set_config('search_path', '', true)")
 
 
 class Attempt:
-    """The batch of one transaction up to the catalog check. What its replies mean is worked out once: locks are held
+    """The batch of one transaction up to its end. What its replies mean is worked out once: locks are held
     meanwhile.
     """
 
@@ -76,12 +76,14 @@ class Attempt:
         if reply.index == self._marks["after"] and (twin := self._early_twin) is not None:
             expectation = self._plan.bundle.expectation
             judge_tables(expectation, self.promised, twin.catalog, twin.failures, self._judged)
-        elif reply.index == self._marks["end"] - 1:
-            _ = self.checks
 
     def locks_are_had(self, index: int) -> bool:
         """Whether command `index` is the last one that takes locks before the first statement."""
         return index == self._marks["before"] - 1
+
+    def is_complete(self, index: int) -> bool:
+        """Whether with the reply to command `index` all is known that `checks` needs."""
+        return index == self._marks["held"] - 1
 
     def is_alone(self, index: int) -> bool:
         """Whether from the reply to command `index` on every lock is had in its full strength."""
@@ -218,12 +220,12 @@ class Attempt:
         named = msgspec.json.encode([name for name, _ in locks.wanted]).decode()
         self.commands.append(EMPTY_PATH)
         self._add("after", kept_catalog_command(bundle, AFTER))
-        self._add("held", Command(query("locks_held"), (named,)))
-        self.commands += [self._row] if self._row else []
         if plan.action == "apply":
             self.commands += again_commands() if "early_twins" in self._marks else self._twins()
             self._mark("twins")
-        self._add("end", end_command())
+        self._add("held", Command(query("locks_held"), (named,)))
+        self.commands += [self._row] if self._row else []
+        self.commands.append(end_command(twins=plan.action == "apply"))
 
     def _twins(self) -> list[Command]:
         """Most twins were made by the look before; here, on the patch's result, only what could not be made then."""

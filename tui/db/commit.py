@@ -11,7 +11,6 @@ from tui.core.catalog import Catalog
 from tui.core.deck import Problem
 from tui.core.run import Outcome, Plan
 from tui.core.safety import Key
-from tui.core.text import redact, visible
 from tui.db.batch import Command, StatementError
 from tui.db.ledger import RUNS, read_runs
 from tui.db.link import Link
@@ -30,7 +29,6 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     run_id: str
-    xid: str
     seconds: float
     lock_seconds: float
     after: Catalog | None
@@ -60,28 +58,18 @@ def row_command(plan: Plan, run_id: str, findings: tuple[Key, ...] | None) -> Co
     )
 
 
-async def commit(link: Link, target: Target, plan: Plan, record: Record) -> tuple[Outcome, str]:
-    """Commit the open transaction of `link`; returns COMMITTED, ROLLED_BACK or UNKNOWN with what is to be said about
-    it. The journal has the run by now (decision 22).
+def commit_commands(record: Record) -> tuple[Command, ...]:
+    """Complete the run's row and commit. The journal has the run by now (decision 22)."""
+    after = None if record.after is None else msgspec.json.encode(record.after).decode()
+    row = (record.run_id, f"{record.seconds:.6f}", f"{record.lock_seconds:.6f}", after)
+    return Command(query("ledger_finish"), row), Command("commit")
+
+
+async def resolve(target: Target, run_id: str, xid: str, within: float | None = None) -> Outcome:
+    """What became of transaction `xid`, asked on a new connection for `within` seconds, else RESOLVE_WITHIN (facts:
+    migrations 0.6, F2).
     """
-    try:
-        after = None if record.after is None else msgspec.json.encode(record.after).decode()
-        row = (record.run_id, f"{record.seconds:.6f}", f"{record.lock_seconds:.6f}", after)
-        commands = [Command(query("ledger_finish"), row), Command("commit")]
-        replies = await link.batch(commands, silence=plan.limits.silence)
-    except StatementError as error:
-        return Outcome.ROLLED_BACK, f"{redact(visible(error.message))} (SQLSTATE {error.sqlstate})"
-    except Problem as problem:
-        outcome = await resolve(target, record.run_id, record.xid, RESOLVE_WITHIN)
-        confirmed = "the answer to COMMIT was lost, the server confirms it when asked again"
-        return outcome, confirmed if outcome is Outcome.COMMITTED else str(problem)
-    # COMMIT of an aborted transaction is no error: the server answers ROLLBACK.
-    return (Outcome.COMMITTED, "") if replies[-1].tag == "COMMIT" else (Outcome.ROLLED_BACK, "the server rolled back")
-
-
-async def resolve(target: Target, run_id: str, xid: str, within: float) -> Outcome:
-    """What became of transaction `xid`, asked on a new connection for `within` seconds (facts: migrations 0.6, F2)."""
-    deadline = monotonic() + within
+    deadline = monotonic() + (within or RESOLVE_WITHIN)
     while monotonic() < deadline:
         link = Link(target, application="patchdeck resolve")
         try:

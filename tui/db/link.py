@@ -192,7 +192,9 @@ class Link:
         except LineLost as lost:
             raise _problem(lost.message, lost=True) from None
 
-    async def stream(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> AsyncGenerator[Reply]:
+    async def stream(
+        self, commands: Iterable[Command | None], *, silence: float = LOOK_SILENCE
+    ) -> AsyncGenerator[Reply]:
         """The replies of one batch as they arrive. Raises StatementError, LineLost or Silence (see `pipe`)."""
         async with self._busy:
             connection = self._connection

@@ -20,17 +20,22 @@ CHUNK = 16_384
 """Bytes handed to the socket at once. A packet a statement would fill the window of a new or idle line (ten packets),
 and the rest would wait for round trips."""
 
+END = Command("")
+"""Stands for the end of the commands."""
+
 FRAMING = 40
 """Bytes that a command takes on the wire beside its text: Parse, Bind, Describe, Execute, Flush."""
 
 _DIAGNOSTICS = pq.DiagnosticField
 
 
-async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -> AsyncGenerator[Reply]:
+async def pipe(pgconn: PGconn, commands: Iterable[Command | None], *, silence: float) -> AsyncGenerator[Reply]:
     """Send `commands` as one batch and yield each result as it arrives.
 
     `silence` is the longest time, in seconds, to wait for the next byte. Commands are taken from the iterable only as
-    fast as the socket takes them, so a file of any length needs bounded memory. Raises StatementError after the batch
+    fast as the socket takes them, so a file of any length needs bounded memory. A None in it says that what comes next
+    hangs on a reply: a Sync goes out, from which the server bounds its wait, and the iterable is asked again after each
+    reply, or not at all once one has failed. Raises StatementError after the batch
     has ended cleanly (the connection is usable, its transaction aborted), LineLost or Silence when it has not (the
     connection is finished). A caller that stops listening early leaves the connection closed, never half-read.
     """
@@ -48,11 +53,12 @@ async def pipe(pgconn: PGconn, commands: Iterable[Command], *, silence: float) -
 class _Batch:
     """The state of one batch on one connection."""
 
-    def __init__(self, pgconn: PGconn, commands: Iterator[Command], silence: float) -> None:
+    def __init__(self, pgconn: PGconn, commands: Iterator[Command | None], silence: float) -> None:
         self._pgconn, self._commands, self._silence = pgconn, commands, silence
         self._sent = self._received = 0
-        self._all_sent = self._synced = False
-        self._awaiting_end = False
+        self._syncs = 0
+        self._all_sent = self._held_back = False
+        self._unsynced = False
         self._notices: list[ServerNotice] = []
         self._began = monotonic()
         self.failure: StatementError | None = None
@@ -63,13 +69,16 @@ class _Batch:
         pgconn.notice_handler = self._on_notice
         try:
             pgconn.enter_pipeline_mode()
-            while not self._synced:
+            while not self._ended:
                 unsent = self._feed()
-                while not self._synced and self._sent + self._all_sent > self._received and not pgconn.is_busy():
+                while (self._syncs or self._sent > self._received) and not pgconn.is_busy():
                     reply = self._take(pgconn.get_result())
                     if reply is not None:
                         yield reply
-                if not self._synced:
+                    # Fed after each reply, a long file would pile up in the buffers between.
+                    if self._held_back:
+                        unsent = self._feed()
+                if not self._ended:
                     await self._wait(unsent)
                     pgconn.consume_input()
         except OperationalError as error:
@@ -78,18 +87,23 @@ class _Batch:
                 raise LineLost(self.failure.index, self.failure.message, self.failure.sqlstate) from None
             raise LineLost(self._received, _first_line(str(error))) from None
 
+    @property
+    def _ended(self) -> bool:
+        return self._all_sent and not self._syncs
+
     def end(self) -> None:
         """Leave pipeline mode; a batch that did not reach its end closes the connection instead."""
         self._pgconn.notice_handler = None
-        if self._synced:
+        if self._ended:
             self._pgconn.exit_pipeline_mode()
         else:
             self._pgconn.finish()
 
     def _feed(self) -> bool:
         """Hand over commands while the socket takes them; True when something is left to write."""
+        self._held_back = False
         while self._pgconn.flush() == 0:
-            if self._all_sent:
+            if self._all_sent or self._held_back:
                 return False
             self._queue()
         return True
@@ -98,10 +112,14 @@ class _Batch:
         """About CHUNK bytes of commands into libpq's buffer, and the Sync after the last."""
         room = CHUNK
         while room > 0:
-            command = next(self._commands, None)
-            if command is None:
-                self._pgconn.pipeline_sync()
-                self._all_sent = True
+            command = next(self._commands, END)
+            if command is None or command is END:
+                if self._unsynced:
+                    self._pgconn.pipeline_sync()
+                    self._syncs += 1
+                    self._unsynced = False
+                self._held_back = command is None and self.failure is None
+                self._all_sent = not self._held_back
                 return
             sql = command.sql.encode()
             parameters = [None if value is None else value.encode() for value in command.parameters]
@@ -109,6 +127,7 @@ class _Batch:
             # Without a Flush the server keeps its results until Sync and there is no progress to show.
             self._pgconn.send_flush_request()
             self._sent += 1
+            self._unsynced = True
             room -= FRAMING + len(sql) + sum(len(value) for value in parameters if value is not None)
 
     async def _wait(self, unsent: bool) -> None:
@@ -135,7 +154,7 @@ class _Batch:
             return None
         status = result.status
         if status == pq.ExecStatus.PIPELINE_SYNC:
-            self._synced = True
+            self._syncs -= 1
             return None
         if status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             fields = _fields(result)

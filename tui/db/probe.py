@@ -32,7 +32,9 @@ LOOK_LIMITS = {
 name qualified, compiling a query (jit) takes longer than any of these, and the rest keeps times readable whatever the
 role's or database's own settings are."""
 
-FUNCTION = "patchdeck_catalog"
+CATALOG_FUNCTION, TWIN_FUNCTION = "pg_temp.patchdeck_catalog(text)", "pg_temp.patchdeck_twin()"
+
+READ_TWIN = Command("select current_setting('patchdeck.twin_failed'), current_setting('patchdeck.twin_catalog')")
 
 NO_TWINS = Command("select set_config('patchdeck.twin', '[]', true) where current_setting('patchdeck.answer') <> ''")
 """Where the ledger has answered with a record that stands in for them."""
@@ -118,7 +120,7 @@ def kept_catalog_command(bundle: Bundle, keep: str) -> Command:
     """The same with the function of `function_command`; the server keeps the answer in the setting `keep` until the
     transaction ends.
     """
-    sql = f"select set_config('{keep}', pg_temp.{FUNCTION}($1), true)"
+    sql = f"select set_config('{keep}', {_call(CATALOG_FUNCTION)}, true)"
     return Command(sql, (json.dumps(_wanted(bundle) | {"twin": False}),))
 
 
@@ -127,29 +129,32 @@ def function_command() -> Command:
     return Command(query("catalog_function").replace("{catalog}", query("catalog"), 1))
 
 
-def end_command() -> Command:
-    """Drops the function of `function_command`."""
-    return Command(f"drop function pg_temp.{FUNCTION}(text)")
+def end_command(*, twins: bool) -> Command:
+    """Drops the function of `function_command`, and with `twins` that of `twin_commands`."""
+    return Command(f"drop function {CATALOG_FUNCTION}{f', {TWIN_FUNCTION}' if twins else ''}")
 
 
 def twin_commands(bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False) -> list[Command]:
     """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply.
 
-    `by_function`: with the function of `function_command`.
+    `by_function`: with the function of `function_command`, and by one of its own, for `again_commands`.
     """
     wanted = twin_statements(bundle.expectation, only)
     settings = {
         "patchdeck.twin": json.dumps([{"key": statement.key, "sql": statement.sql} for statement in wanted]),
-        "patchdeck.twin_query": f"select pg_temp.{FUNCTION}($1)" if by_function else query("catalog"),
+        "patchdeck.twin_query": f"select {_call(CATALOG_FUNCTION)}" if by_function else query("catalog"),
         "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
         "patchdeck.twin_again": "off",
     }
-    return [set_local(settings), *_make_twins()]
+    if not by_function:
+        return [set_local(settings), Command(query("twin")), READ_TWIN]
+    made = query("twin").replace("do $$", f"create function {TWIN_FUNCTION} returns void language plpgsql as $$", 1)
+    return [set_local(settings), Command(made), Command(f"select {TWIN_FUNCTION}"), READ_TWIN]
 
 
 def again_commands() -> list[Command]:
     """Make the twins that could not be made last time in this transaction; the last reply is `read_twin`'s."""
-    return [set_local({"patchdeck.twin_again": "on"}), *_make_twins()]
+    return [set_local({"patchdeck.twin_again": "on"}), Command(f"select {TWIN_FUNCTION}"), READ_TWIN]
 
 
 def read_twin(reply: Reply) -> Twin:
@@ -164,9 +169,9 @@ def set_local(settings: Mapping[str, str]) -> Command:
     return Command(f"select {calls}", tuple(settings.values()))
 
 
-def _make_twins() -> list[Command]:
-    settings = ("patchdeck.twin_failed", "patchdeck.twin_catalog")
-    return [Command(query("twin")), Command("select " + ", ".join(f"current_setting('{name}')" for name in settings))]
+def _call(function: str) -> str:
+    """A call of a function with one parameter."""
+    return function.replace("(text)", "($1)")
 
 
 def _wanted(bundle: Bundle) -> dict[str, object]:

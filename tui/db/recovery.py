@@ -23,7 +23,7 @@ async def recover(target: Target, journals: Path | None = None, *, within: float
     """
     found = []
     for entry in unfinished(target.destination, journals):
-        outcome = await commit.resolve(target, entry.run_id, entry.xid, within or commit.RESOLVE_WITHIN)
+        outcome = await commit.resolve(target, entry.run_id, entry.xid, within)
         if outcome is not Outcome.UNKNOWN:
             with suppress(OSError):
                 finish(entry, str(outcome))
