@@ -24,9 +24,10 @@ help:
 demo: $(DEMO)
 	@$(BIN)/python -m tui demo
 
-# Compiled first: where the environment forbids to write bytecode, every start of the product would compile all of it.
+# Compiled first: where the environment forbids to write bytecode, every start of the product would compile all of it, and
+# every stand-in the tests.
 test: $(TEST)
-	@$(BIN)/python -m compileall -q tui
+	@$(BIN)/python -m compileall -q tui tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 # One after another, each to its end, whatever goals the one before missed.
