@@ -96,10 +96,12 @@ class ForkedLink(Forked):
 async def _serve(channel: Channel) -> None:
     """The other half, until nobody listens any more."""
     import asyncio
+    from importlib import import_module
+
+    from tui.db.link import Link
 
     # The driver comes before the options do.
-    from tui.db import libpq as libpq
-    from tui.db.link import Link
+    import_module("tui.db.libpq")
 
     options: Options | None = await channel.receive()
     if options is None or (target := _target(options)) is None:
