@@ -159,15 +159,17 @@ class _Cut:
 
     def _carry(self, source: socket.socket, sink: socket.socket, watched: bool) -> None:
         try:
-            while (data := source.recv(65536)) and not self._cut.is_set():
+            while data := source.recv(65536):
                 if watched and b"commit\0" in data:
                     self._cut.set()
-                    if not self._delivered:
-                        break
+                    if self._delivered:
+                        sink.sendall(data)
+                        # Its end is the answer's to find: with the line cut now, the server might not come to COMMIT.
+                        continue
+                if not self._cut.is_set():
                     sink.sendall(data)
-                    # What the server answers is taken here, and goes nowhere.
-                    continue
-                sink.sendall(data)
+                elif not self._delivered or b"COMMIT\0" in data:
+                    break
         except OSError:
             pass
         for end in (source, sink):
