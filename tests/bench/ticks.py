@@ -3,7 +3,7 @@
 Two databases with the migration applied; in both, 2 executions a second in the two tables together up to now, 5 % of
 them failed and logged, so that a window holds the same rows whatever the size. The statements are those that the
 product sent, caught on its own connection, and explained with ANALYZE, planning included. Exit 1 when a tick, or
-reading another window from nothing, costs more than half as much again on the larger tables, or a tick more than 2 ms.
+reading another window from nothing, costs more than half as much again on the larger tables.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tui.files import read_bundle
 
 SIZES = (10_000, 5_000_000)
 WINDOWS = (900, 3600)
-TICK, RATIO = 2.0, 1.5
-"""What a tick may cost in ms, and how much more on the larger tables."""
+RATIO = 1.5
+"""How much more it may cost on the larger tables."""
 REPEAT, ROUNDS = 7, 8
 
 TENANTS = 200
@@ -139,8 +139,6 @@ def show(small: Costs, large: Costs, rows: int) -> list[str]:
         print(f"  {'total server ms':62} {a:6.2f} ms {b:6.2f} ms {b / a:5.2f}x")
         if b / a > RATIO:
             wrong.append(f"{what}: {b / a:.2f} times as much on {rows} rows")
-        if what.endswith("tick") and max(a, b) > TICK:
-            wrong.append(f"{what}: {max(a, b):.2f} ms")
     return wrong
 
 
