@@ -46,10 +46,10 @@ class Overheard(Link):
 
     sent: tuple[Command, ...] = ()
 
-    async def batch(self, commands: Iterable[Command], *, silence: float = 60.0) -> list[Reply]:
+    async def batch(self, commands: Iterable[Command], *, silence: float = 60.0, streamed: bool = True) -> list[Reply]:
         """As the link's."""
         self.sent = tuple(commands)
-        return await super().batch(self.sent, silence=silence)
+        return await super().batch(self.sent, silence=silence, streamed=streamed)
 
 
 @dataclass(frozen=True, slots=True)

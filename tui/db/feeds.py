@@ -85,7 +85,7 @@ class Feeds:
                 commands += feed.commands(window, scope)
             commands.append(Command("rollback"))
             try:
-                replies = await link.batch(commands)
+                replies = await link.batch(commands, streamed=False)
             except StatementError as refused:
                 await link.run("rollback")
                 guilty = [feed for feed, start in spans if start <= refused.index]

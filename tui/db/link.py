@@ -185,15 +185,17 @@ class Link:
         problem, advice = _problem(message), self._target.advice(message)
         return Problem(problem.kind, problem.message, advice, retry=problem.retry) if advice else problem
 
-    async def batch(self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE) -> list[Reply]:
+    async def batch(
+        self, commands: Iterable[Command], *, silence: float = LOOK_SILENCE, streamed: bool = True
+    ) -> list[Reply]:
         """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""
         try:
-            return [reply async for reply in self.stream(commands, silence=silence)]
+            return [reply async for reply in self.stream(commands, silence=silence, streamed=streamed)]
         except LineLost as lost:
             raise _problem(lost.message, lost=True) from None
 
     async def stream(
-        self, commands: Iterable[Command | None], *, silence: float = LOOK_SILENCE
+        self, commands: Iterable[Command | None], *, silence: float = LOOK_SILENCE, streamed: bool = True
     ) -> AsyncGenerator[Reply]:
         """The replies of one batch as they arrive. Raises StatementError, LineLost or Silence (see `pipe`)."""
         async with self._busy:
@@ -206,7 +208,7 @@ class Link:
             first = True
             self._listen(connection, False)
             try:
-                async with aclosing(pipe(connection.pgconn, commands, silence=silence)) as replies:
+                async with aclosing(pipe(connection.pgconn, commands, silence=silence, streamed=streamed)) as replies:
                     async for reply in replies:
                         if first:
                             self.rtt, first = reply.seconds, False

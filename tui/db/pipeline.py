@@ -29,17 +29,20 @@ FRAMING = 40
 _DIAGNOSTICS = pq.DiagnosticField
 
 
-async def pipe(pgconn: PGconn, commands: Iterable[Command | None], *, silence: float) -> AsyncGenerator[Reply]:
+async def pipe(
+    pgconn: PGconn, commands: Iterable[Command | None], *, silence: float, streamed: bool = True
+) -> AsyncGenerator[Reply]:
     """Send `commands` as one batch and yield each result as it arrives.
 
     `silence` is the longest time, in seconds, to wait for the next byte. Commands are taken from the iterable only as
     fast as the socket takes them, so a file of any length needs bounded memory. A None in it says that what comes next
     hangs on a reply: a Sync goes out, from which the server bounds its wait, and the iterable is asked again after each
-    reply, or not at all once one has failed. Raises StatementError after the batch
+    reply, or not at all once one has failed. Not `streamed`, replies but for the first come together, in fewer packets:
+    for what is asked once a second each of them costs more than the wait. Raises StatementError after the batch
     has ended cleanly (the connection is usable, its transaction aborted), LineLost or Silence when it has not (the
     connection is finished). A caller that stops listening early leaves the connection closed, never half-read.
     """
-    batch = _Batch(pgconn, iter(commands), silence)
+    batch = _Batch(pgconn, iter(commands), silence, streamed)
     try:
         async with aclosing(batch.replies()) as replies:
             async for reply in replies:
@@ -53,8 +56,8 @@ async def pipe(pgconn: PGconn, commands: Iterable[Command | None], *, silence: f
 class _Batch:
     """The state of one batch on one connection."""
 
-    def __init__(self, pgconn: PGconn, commands: Iterator[Command | None], silence: float) -> None:
-        self._pgconn, self._commands, self._silence = pgconn, commands, silence
+    def __init__(self, pgconn: PGconn, commands: Iterator[Command | None], silence: float, streamed: bool) -> None:
+        self._pgconn, self._commands, self._silence, self._streamed = pgconn, commands, silence, streamed
         self._sent = self._received = 0
         self._syncs = 0
         self._all_sent = self._held_back = False
@@ -124,8 +127,9 @@ class _Batch:
             sql = command.sql.encode()
             parameters = [None if value is None else value.encode() for value in command.parameters]
             self._pgconn.send_query_params(sql, parameters or None)
-            # Without a Flush the server keeps its results until Sync and there is no progress to show.
-            self._pgconn.send_flush_request()
+            if self._streamed or not self._sent:
+                # Without a Flush the server keeps its results until Sync: no progress to show, no round trip to tell.
+                self._pgconn.send_flush_request()
             self._sent += 1
             self._unsynced = True
             room -= FRAMING + len(sql) + sum(len(value) for value in parameters if value is not None)
