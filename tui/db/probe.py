@@ -32,7 +32,7 @@ LOOK_LIMITS = {
 name qualified, compiling a query (jit) takes longer than any of these, and the rest keeps times readable whatever the
 role's or database's own settings are."""
 
-CATALOG_FUNCTION, TWIN_FUNCTION = "pg_temp.patchdeck_catalog(text)", "pg_temp.patchdeck_twin()"
+CATALOG_FUNCTION, TWIN_FUNCTION = "pg_temp.patchdeck_catalog", "pg_temp.patchdeck_twin"
 
 READ_TWIN = Command("select current_setting('patchdeck.twin_failed'), current_setting('patchdeck.twin_catalog')")
 
@@ -120,7 +120,7 @@ def kept_catalog_command(bundle: Bundle, keep: str) -> Command:
     """The same with the function of `function_command`; the server keeps the answer in the setting `keep` until the
     transaction ends.
     """
-    sql = f"select set_config('{keep}', {_call(CATALOG_FUNCTION)}, true)"
+    sql = f"select set_config('{keep}', {CATALOG_FUNCTION}($1), true)"
     return Command(sql, (json.dumps(_wanted(bundle) | {"twin": False}),))
 
 
@@ -131,7 +131,7 @@ def function_command() -> Command:
 
 def end_command(*, twins: bool) -> Command:
     """Drops the function of `function_command`, and with `twins` that of `twin_commands`."""
-    return Command(f"drop function {CATALOG_FUNCTION}{f', {TWIN_FUNCTION}' if twins else ''}")
+    return Command(f"drop function {CATALOG_FUNCTION}(text){f', {TWIN_FUNCTION}()' if twins else ''}")
 
 
 def twin_commands(bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False) -> list[Command]:
@@ -142,19 +142,19 @@ def twin_commands(bundle: Bundle, only: Collection[str] | None = None, *, by_fun
     wanted = twin_statements(bundle.expectation, only)
     settings = {
         "patchdeck.twin": json.dumps([{"key": statement.key, "sql": statement.sql} for statement in wanted]),
-        "patchdeck.twin_query": f"select {_call(CATALOG_FUNCTION)}" if by_function else query("catalog"),
+        "patchdeck.twin_query": f"select {CATALOG_FUNCTION}($1)" if by_function else query("catalog"),
         "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
         "patchdeck.twin_again": "off",
     }
     if not by_function:
         return [set_local(settings), Command(query("twin")), READ_TWIN]
-    made = query("twin").replace("do $$", f"create function {TWIN_FUNCTION} returns void language plpgsql as $$", 1)
-    return [set_local(settings), Command(made), Command(f"select {TWIN_FUNCTION}"), READ_TWIN]
+    made = query("twin").replace("do $$", f"create function {TWIN_FUNCTION}() returns void language plpgsql as $$", 1)
+    return [set_local(settings), Command(made), Command(f"select {TWIN_FUNCTION}()"), READ_TWIN]
 
 
 def again_commands() -> list[Command]:
     """Make the twins that could not be made last time in this transaction; the last reply is `read_twin`'s."""
-    return [set_local({"patchdeck.twin_again": "on"}), Command(f"select {TWIN_FUNCTION}"), READ_TWIN]
+    return [set_local({"patchdeck.twin_again": "on"}), Command(f"select {TWIN_FUNCTION}()"), READ_TWIN]
 
 
 def read_twin(reply: Reply) -> Twin:
@@ -167,11 +167,6 @@ def set_local(settings: Mapping[str, str]) -> Command:
     """One statement that sets all of `settings` for this transaction only."""
     calls = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, 1))
     return Command(f"select {calls}", tuple(settings.values()))
-
-
-def _call(function: str) -> str:
-    """A call of a function with one parameter."""
-    return function.replace("(text)", "($1)")
 
 
 def _wanted(bundle: Bundle) -> dict[str, object]:
