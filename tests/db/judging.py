@@ -16,11 +16,11 @@ from tui.core.checklist import compare
 from tui.core.control import Drill
 from tui.core.isolation import Matrix
 from tui.core.isolation_cases import compose
-from tui.db.batch import Command
+from tui.db.batch import Command, set_local
 from tui.db.link import Link
 from tui.db.lint import LINT_LIMITS, lint_command, read_lint
 from tui.db.matrix import Proof, assemble, prepare, read
-from tui.db.probe import Twin, catalog_command, look_commands, read_look, set_local
+from tui.db.probe import Twin, catalog_command, look_commands, read_look
 from tui.db.target import resolve
 from tui.files import read_bundle
 

@@ -14,10 +14,10 @@ from tui.core.check import Check
 from tui.core.checklist import compare
 from tui.core.look import Look
 from tui.core.run import Outcome, Plan
-from tui.db.batch import Command
+from tui.db.batch import Command, set_local
 from tui.db.glance import Glance
 from tui.db.link import Link
-from tui.db.probe import LOOK_LIMITS, Reading, look_commands, read_look, set_local
+from tui.db.probe import LOOK_LIMITS, Reading, look_commands, read_look
 from tui.db.sight import BY_TEXT
 from tui.db.target import Target, resolve
 from tui.files import read_bundle

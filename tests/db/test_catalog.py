@@ -596,7 +596,7 @@ def _twins(
 ) -> tuple[Catalog, dict[str, str]]:
     """The twins that could be made of `statements`, and why the others could not."""
     settings = {
-        "twin": json.dumps(statements), "twin_query": query("catalog"), "twin_wanted": asked,
+        "twin": json.dumps(statements), "catalog_query": query("catalog"), "twin_wanted": asked,
         "twin_again": "on" if again else "off",
     }  # fmt: skip
     for name, value in settings.items():

@@ -16,10 +16,9 @@ from tests.support import BUNDLE, Cluster, MakeDatabase, ask
 from tui.core.deck import Problem
 from tui.core.safety import Finding, LintRequest, Row, judge, scope, to_checks
 from tui.core.safety_rules import BY_CODE
-from tui.db.batch import Command
+from tui.db.batch import Command, set_local
 from tui.db.link import Link
 from tui.db.lint import LINT_LIMITS, lint, lint_command, read_lint
-from tui.db.probe import set_local
 from tui.db.target import resolve
 
 

@@ -38,6 +38,7 @@ from tui.db.lint import lint
 from tui.db.locks import find_blockers
 from tui.db.matrix import ended, prepare, read
 from tui.db.online import NotBuilt, build, validate
+from tui.db.probe import fingerprint_commands
 from tui.db.recovery import recover
 from tui.db.restoring import work_out
 from tui.db.run_locks import RunLocks, run_locks
@@ -588,9 +589,16 @@ class _Run:
 
     async def _look_again(self) -> None:
         """The verdict on the committed state; None when it can not be had, since the one from before is history."""
-        self._verdict = None
+        self._verdict, by_now = None, asyncio.create_task(self._keep_fingerprint())
         with suppress(Problem):
             self._verdict = (await self._observer.look(self._link)).look.verdict
+        await by_now
+
+    async def _keep_fingerprint(self) -> None:
+        """Let the next glance recognise what the run left, beside the look. It reads the catalog where it can not."""
+        if self._plan.action == "apply" and self._watch.is_open:
+            with suppress(Problem, StatementError):
+                await self._watch.batch(fingerprint_commands(self._plan.bundle, self._run_id))
 
     async def _undo(self) -> None:
         await self._request_has_arrived()

@@ -23,7 +23,7 @@ from tui.core.run import Failure, Plan
 from tui.core.statements import place
 from tui.core.text import redact, visible
 from tui.core.twin import overlay
-from tui.db.batch import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.probe import (
     Twin,
     again_commands,
@@ -31,7 +31,6 @@ from tui.db.probe import (
     function_command,
     kept_catalog_command,
     read_twin,
-    set_local,
     twin_commands,
 )
 from tui.db.queries import query

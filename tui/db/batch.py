@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 Row = tuple[str | None, ...]
@@ -12,6 +14,12 @@ class Command(msgspec.Struct, frozen=True):
 
     sql: str
     parameters: tuple[str | None, ...] = ()
+
+
+def set_local(settings: Mapping[str, str]) -> Command:
+    """One statement that sets all of `settings` for this transaction only."""
+    calls = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, 1))
+    return Command(f"select {calls}", tuple(settings.values()))
 
 
 class ServerNotice(msgspec.Struct, frozen=True):

@@ -32,10 +32,9 @@ from tui.core.panels import (
     sum_buckets,
 )
 from tui.core.text import redact, visible
-from tui.db.batch import Command, Reply, Row, StatementError
+from tui.db.batch import Command, Reply, Row, StatementError, set_local
 from tui.db.link import Link, query_problem
 from tui.db.panel_queries import BUCKETS, CLOCK, LIMITS, asking, bucket, error, execution, group, ids, tally
-from tui.db.probe import set_local
 from tui.db.queries import query
 
 WIDE_EVERY = 15.0

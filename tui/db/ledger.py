@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.look import LedgerState, RunRecord
 from tui.core.safety_scope import Key
-from tui.db.batch import Command, Reply
+from tui.db.batch import Command, Reply, set_local
 from tui.db.queries import query
 
 if TYPE_CHECKING:
@@ -73,13 +74,20 @@ def ask_ledger(question: str, bundle: Bundle, run: str = "") -> list[Command]:
     """Asks the ledger the question of that name in an open transaction; the answer is the last reply's value, "" where
     there is none, no ledger, or no right to read it. `run`: the beginning of a run's id.
     """
-    settings = {"question": query(question), "bundle": bundle.name, "digest": bundle.digest, "run": run}
-    calls = ", ".join(f"set_config('patchdeck.{name}', ${at}, true)" for at, name in enumerate(settings, 1))
     return [
-        Command(f"select {calls}", tuple(settings.values())),
+        set_local(questions(bundle, query(question)) | {"patchdeck.run": run}),
         Command(query("ledger_ask")),
         Command("select current_setting('patchdeck.answer')"),
     ]
+
+
+def questions(bundle: Bundle, *asked: str) -> dict[str, str]:
+    """The settings that ledger_ask.sql takes, for the SELECTs `asked`, of which the first that has an answer counts."""
+    return {
+        "patchdeck.questions": json.dumps(asked),
+        "patchdeck.bundle": bundle.name,
+        "patchdeck.digest": bundle.digest,
+    }
 
 
 def record_commands(bundle: Bundle) -> list[Command]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from tui.core.safety import LintRequest, Row
-from tui.db.batch import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.link import Link, query_problem
-from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.probe import LOOK_LIMITS
 from tui.db.queries import query
 
 LINT_LIMITS = LOOK_LIMITS | {"enable_nestloop": "off"}

@@ -11,9 +11,9 @@ from tui.core.deck import Problem
 from tui.core.locks import Ended, Ending, LockPicture, decode_picture, watched
 from tui.core.run import Blocker
 from tui.core.text import duration, one_line, redact, visible
-from tui.db.batch import Command, StatementError
+from tui.db.batch import Command, StatementError, set_local
 from tui.db.link import Line, Link, query_problem
-from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.probe import LOOK_LIMITS
 from tui.db.queries import query
 from tui.db.target import Target
 

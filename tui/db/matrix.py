@@ -15,9 +15,8 @@ from tui.core.isolation import Control, Matrix, Result, cell_key, judge, judge_c
 from tui.core.isolation_cases import Case, Plan, compose
 from tui.core.isolation_spec import IsolationSpec
 from tui.core.text import one_line, visible
-from tui.db.batch import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.link import Link
-from tui.db.probe import set_local
 from tui.db.queries import query
 
 MATRIX_LIMITS = {

@@ -20,9 +20,9 @@ from tui.core.deck import Control, Problem
 from tui.core.online import Build, Validation
 from tui.core.run import Building, Event, Validating
 from tui.core.text import duration, one_line, redact, visible
-from tui.db.batch import Command, LineLost, StatementError
+from tui.db.batch import Command, LineLost, StatementError, set_local
 from tui.db.link import Link, query_problem
-from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.probe import LOOK_LIMITS
 from tui.db.queries import query
 
 LONGEST_BUILD = 24 * 3600.0

@@ -10,9 +10,8 @@ from tui.core.opened import LOG_LINES, OCCURRENCES, OpenedError, OpenedExecution
 from tui.core.panel_source import PanelSource
 from tui.core.panels import Scope, ScopeShare, fill_buckets, share_out
 from tui.db import panel_queries as panel
-from tui.db.batch import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.link import Link, query_problem
-from tui.db.probe import set_local
 
 SCOPES = 500
 """Scopes that are offered: the busiest of each panel."""

@@ -9,10 +9,10 @@ from tui.core.plan import Count, Preview, preview, restore_items
 from tui.core.preflight import PreflightCheck, check_preflight
 from tui.core.run import Plan
 from tui.core.text import visible
-from tui.db.batch import Command, StatementError
+from tui.db.batch import Command, StatementError, set_local
 from tui.db.link import Link
 from tui.db.locks import look_refused
-from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.probe import LOOK_LIMITS
 from tui.db.restoring import work_out
 from tui.db.sight import Sight
 from tui.db.target import Target

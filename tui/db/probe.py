@@ -4,6 +4,7 @@ round trip.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -15,8 +16,8 @@ from tui.core.catalog import Catalog, decode
 from tui.core.expectation import WATCHED_ROLES
 from tui.core.look import LedgerState, RunRecord
 from tui.core.twin import twin_statements
-from tui.db.batch import Command, Reply, Row
-from tui.db.ledger import RUNS, ask_ledger, ledger_state, read_runs
+from tui.db.batch import Command, Reply, Row, set_local
+from tui.db.ledger import RUNS, ledger_state, questions, read_runs
 from tui.db.queries import query
 
 LOOK_LIMITS = {
@@ -36,8 +37,17 @@ CATALOG_FUNCTION, TWIN_FUNCTION = "pg_temp.patchdeck_catalog", "pg_temp.patchdec
 
 READ_TWIN = Command("select current_setting('patchdeck.twin_failed'), current_setting('patchdeck.twin_catalog')")
 
-NO_TWINS = Command("select set_config('patchdeck.twin', '[]', true) where current_setting('patchdeck.answer') <> ''")
+READ_RECORD = Command(
+    "select current_setting('patchdeck.catalog'), current_setting('patchdeck.answered'),"
+    " current_setting('patchdeck.answer')"
+)
+
+NO_TWINS = Command("select set_config('patchdeck.twin', '[]', true) where current_setting('patchdeck.answered') <> '0'")
 """Where the ledger has answered with a record that stands in for them."""
+
+RECOGNISED, RECORDED = "1", "2"
+"""The questions of a look by the record, as ledger_ask.sql numbers them: is the catalog the one that an apply left, and
+what did it leave."""
 
 
 class Twin(msgspec.Struct, frozen=True):
@@ -77,38 +87,57 @@ class Reading(msgspec.Struct, frozen=True):
 def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> list[Command]:
     """The batch of one look. Making the twins needs a transaction that may write; it is always rolled back.
 
-    `by_record`: they are not made where an apply of this very bundle was recorded on this server version.
+    `by_record`: where an apply of this very bundle was recorded on this server version no twins are made, and where the
+    fingerprint says that the catalog is still the one it left, that is not read but taken from the record.
     """
     commands = [
         Command("begin" if twin else "begin read only"),
         set_local(LOOK_LIMITS),
         Command(query("server")),
         *RUNS,
-        catalog_command(bundle),
     ]
+    if by_record:
+        asked = (query("recognised").replace("{fingerprint}", query("fingerprint"), 1), query("recorded_twin"))
+        settings = _reading(bundle) | questions(bundle, *asked)
+        commands += [set_local(settings), Command(query("ledger_ask")), Command(query("catalog_read")), READ_RECORD]
+    else:
+        commands.append(catalog_command(bundle))
     if twin:
-        made = twin_commands(bundle)
-        if by_record:
-            # After the statements that would make them, which it takes back, and before they are run.
-            made[1:1] = [*ask_ledger("recorded_twin", bundle), NO_TWINS]
-        commands += made
+        made = twin_commands(bundle, again=by_record)
+        # After the setting that says what would make them, and before it is run.
+        commands += [made[0], NO_TWINS, *made[1:]] if by_record else made
     return [*commands, Command("rollback")]
 
 
 def read_look(replies: Sequence[Reply], *, twin: bool, by_record: bool = False) -> Reading:
     """The replies of `look_commands`, typed."""
-    made = None
-    if by_record and (recorded := replies[9].value):
-        made = Twin(decode(recorded), {}, recorded=True)
+    read, made = replies[8 if by_record else 5].rows[0], None
+    answered, answer = (read[1], str(read[2])) if by_record else ("", "")
+    catalog = decode(answer if answered == RECOGNISED else str(read[0]))
+    if answered == RECOGNISED:
+        made = Twin(catalog, {}, recorded=True)
+    elif answered == RECORDED:
+        made = Twin(decode(answer), {}, recorded=True)
     elif twin:
         made = read_twin(replies[12 if by_record else 8])
     return Reading(
         server=_server(replies[2].rows[0]),
         runs=read_runs(replies[4].value),
         ledger=ledger_state(str(replies[4].rows[0][1])),
-        catalog=decode(replies[5].value),
+        catalog=catalog,
         twin=made,
     )
+
+
+def fingerprint_commands(bundle: Bundle, run_id: str) -> list[Command]:
+    """Gives the committed run its fingerprint, in a transaction of its own, where the catalog is what it recorded."""
+    settings = {"patchdeck.run": run_id, "patchdeck.fingerprint_query": query("fingerprint")}
+    return [
+        Command("begin"),
+        set_local(LOOK_LIMITS | _reading(bundle) | settings),
+        Command(query("ledger_fingerprint")),
+        Command("commit"),
+    ]
 
 
 def catalog_command(bundle: Bundle) -> Command:
@@ -134,18 +163,22 @@ def end_command(*, twins: bool) -> Command:
     return Command(f"drop function {CATALOG_FUNCTION}(text){f', {TWIN_FUNCTION}()' if twins else ''}")
 
 
-def twin_commands(bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False) -> list[Command]:
+def twin_commands(
+    bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False, again: bool = False
+) -> list[Command]:
     """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply.
 
-    `by_function`: with the function of `function_command`, and by one of its own, for `again_commands`.
+    `by_function`: with the function of `function_command`, and by one of its own, for `again_commands`. `again`: the
+    transaction has the catalog's query in its setting already, and it need not be sent twice.
     """
     wanted = twin_statements(bundle.expectation, only)
     settings = {
         "patchdeck.twin": json.dumps([{"key": statement.key, "sql": statement.sql} for statement in wanted]),
-        "patchdeck.twin_query": f"select {CATALOG_FUNCTION}($1)" if by_function else query("catalog"),
         "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
         "patchdeck.twin_again": "off",
     }
+    if not again:
+        settings["patchdeck.catalog_query"] = f"select {CATALOG_FUNCTION}($1)" if by_function else query("catalog")
     if not by_function:
         return [set_local(settings), Command(query("twin")), READ_TWIN]
     made = query("twin").replace("do $$", f"create function {TWIN_FUNCTION}() returns void language plpgsql as $$", 1)
@@ -163,10 +196,13 @@ def read_twin(reply: Reply) -> Twin:
     return Twin(decode(catalog or "{}"), msgspec.json.decode(failed or "{}", type=dict[str, str]))
 
 
-def set_local(settings: Mapping[str, str]) -> Command:
-    """One statement that sets all of `settings` for this transaction only."""
-    calls = ", ".join(f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, 1))
-    return Command(f"select {calls}", tuple(settings.values()))
+def _reading(bundle: Bundle) -> dict[str, str]:
+    """The settings of whoever reads the catalog from within the server. What another release would read of the same
+    catalog is another thing to recognise.
+    """
+    reader = hashlib.sha256(query("catalog").encode()).hexdigest()
+    wanted = _wanted(bundle) | {"twin": False, "reader": reader}
+    return {"patchdeck.catalog_query": query("catalog"), "patchdeck.wanted": json.dumps(wanted)}
 
 
 def _wanted(bundle: Bundle) -> dict[str, object]:

@@ -10,10 +10,10 @@ from tui.core.preflight import PreflightCheck
 from tui.core.restore import Restorable, plan_restore
 from tui.core.restore_words import restore_preflight
 from tui.core.run import Plan
-from tui.db.batch import Command, StatementError
+from tui.db.batch import Command, StatementError, set_local
 from tui.db.ledger import ask_ledger
 from tui.db.link import Link, query_problem
-from tui.db.probe import LOOK_LIMITS, set_local
+from tui.db.probe import LOOK_LIMITS
 
 
 class WorkedOut(msgspec.Struct, frozen=True):

@@ -12,10 +12,10 @@ from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.facts import Facts, decode_facts, facts_request
 from tui.core.look import Look, PoolerMode, Server
-from tui.db.batch import Command, Reply, StatementError
+from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Line
-from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look, set_local
+from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -60,7 +60,8 @@ class Observer:
     Twins are made again only when some could not be made and the catalog has changed since: how a server deparses an
     expression depends on nothing else. With `by_record` none are made where an apply of this very bundle was recorded
     on this server version: every check of it had passed, so that what it left is what the twins would say. What is
-    defined otherwise than recorded is judged by twins all the same, in one round trip more.
+    defined otherwise than recorded is judged by twins all the same, in one round trip more. The first look does not
+    read the catalog either where its fingerprint is the recorded one (queries/fingerprint.sql).
     """
 
     def __init__(
@@ -75,13 +76,14 @@ class Observer:
 
     async def look(self, link: Line, *, facts: bool = False) -> Sight:
         """One round trip. Raises Problem."""
+        by_record = self.twin is None and self._by_record
         twin = self.twin is None and not self._target.read_only
-        reading, found = await self._read(link, twin=twin, facts=facts)
+        reading, found = await self._read(link, twin=twin, by_record=by_record, facts=facts)
         if self._stale(reading):
-            reading, found = await self._read(link, twin=True, facts=facts)
+            reading, found = await self._read(link, twin=True, by_record=self._by_record, facts=facts)
         if reading.twin is not None:
             self.keep(reading.twin, reading.catalog)
-        if self.twin is None or (self.twin.failures and not self.twin.catalog.tables):
+        if not by_record and (self.twin is None or (self.twin.failures and not self.twin.catalog.tables)):
             # Making twins takes a transaction that may write: else what an apply recorded stands in for them.
             self.twin = await self._recorded(link, reading.server) or self.twin
         look = self._judge(link, reading)
@@ -114,14 +116,13 @@ class Observer:
 
         return digest(reading.catalog) != digest(self._twin_of)
 
-    async def _read(self, link: Line, *, twin: bool, facts: bool) -> tuple[Reading, Facts | None]:
-        by_record = twin and self._by_record
+    async def _read(self, link: Line, *, twin: bool, by_record: bool, facts: bool) -> tuple[Reading, Facts | None]:
         commands = self._shared.commands(twin=twin, by_record=by_record)
         if facts:
             # Before the twins, which are made in the same transaction and would be counted among what exists.
-            commands.insert(6, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
+            commands.insert(3, Command(query("facts"), (json.dumps(facts_request(self._bundle)),)))
         replies = await self._batch(link, commands)
-        found = decode_facts(replies.pop(6).value) if facts else None
+        found = decode_facts(replies.pop(3).value) if facts else None
         return read_look(replies, twin=twin, by_record=by_record), found
 
     async def records(self, link: Line) -> Records:

@@ -24,7 +24,8 @@ begin
             outcome text not null,
             findings_before jsonb,
             surface_before jsonb not null,
-            surface_after jsonb not null
+            surface_after jsonb not null,
+            fingerprint text
         );
         -- Written while locks are held: compressing some fifty kilobytes takes longer than keeping them.
         alter table patchdeck.runs alter column surface_before set storage external,
@@ -44,6 +45,16 @@ begin
         if pg_catalog.current_setting('patchdeck.grantees') <> '' then
             execute 'revoke all on patchdeck.runs from ' || pg_catalog.current_setting('patchdeck.grantees');
         end if;
+    elsif not exists (
+        select from pg_catalog.pg_attribute a
+         where a.attrelid = 'patchdeck.runs'::pg_catalog.regclass and a.attname = 'fingerprint'
+    ) and (
+        select pg_catalog.pg_has_role(c.relowner, 'USAGE')
+          from pg_catalog.pg_class c
+         where c.oid = 'patchdeck.runs'::pg_catalog.regclass
+    ) then
+        -- A ledger of an earlier release.
+        alter table patchdeck.runs add column fingerprint text;
     end if;
 end
 $$

@@ -1,6 +1,6 @@
 -- Makes the twins, reads them and undoes them: executes the statements in the setting patchdeck.twin, a JSON array of
 -- {key, sql}, and leaves in patchdeck.twin_failed a JSON object {key: "SQLSTATE message"} of those that could not be, in
--- patchdeck.twin_catalog what the query patchdeck.twin_query says of the others when it is given patchdeck.twin_wanted.
+-- patchdeck.twin_catalog what the query patchdeck.catalog_query says of the others when it is given patchdeck.twin_wanted.
 -- With patchdeck.twin_again only what failed last time is made, and the relation it hangs on: patchdeck.twin is left with
 -- no more than that.
 -- A key that begins with `table ` or `view ` begins a group. A group runs in one subtransaction, and statement by
@@ -75,7 +75,7 @@ begin
                       from pg_catalog.jsonb_array_elements(pg_catalog.current_setting('patchdeck.twin')::jsonb) e
                      where e ->> 'key' like 'table %' or e ->> 'key' like 'view %'));
             end if;
-            execute pg_catalog.current_setting('patchdeck.twin_query') into found using asked::text;
+            execute pg_catalog.current_setting('patchdeck.catalog_query') into found using asked::text;
         end if;
         raise exception 'undo the twins' using errcode = 'PD004';
     exception when sqlstate 'PD004' then
