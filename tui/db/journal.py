@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -40,12 +41,16 @@ def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, 
     """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over, and what a
     process that lives is still writing: its run is under way.
     """
-    parent = at or folder()
-    try:
-        entries = [_read(path, place) for path in sorted(parent.glob("*.jsonl"))] if parent.is_dir() else []
-    except OSError:
-        # Below a HOME of somebody else's: this user has no run there, and `Journal` will say so before COMMIT.
-        entries = []
+    sizes: dict[Path, int] = {}
+    # No folder yet; or it is below a HOME of somebody else's: this user has no run there, and `Journal` will say so
+    # before COMMIT.
+    with suppress(OSError), os.scandir(at or folder()) as files:
+        for file in files:
+            if file.name.endswith(".jsonl"):
+                # A run that recorded nothing takes its journal away.
+                with suppress(FileNotFoundError):
+                    sizes[Path(file.path)] = file.stat().st_size
+    entries = (_read(path, size, place) for path, size in sorted(sizes.items()))
     return tuple(entry for entry in entries if entry is not None)
 
 
@@ -57,16 +62,28 @@ def finish(entry: Unfinished, outcome: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: Path, place: Destination) -> Unfinished | None:
-    lines = tuple(_lines(path))
-    opened = next((line for line in reversed(lines) if line.get("step") == "running"), None)
-    if opened is None or any(line.get("step") == "finished" for line in lines):
-        return None
-    if (opened.get("host"), opened.get("port"), opened.get("database")) != (place.host, place.port, place.database):
+def _read(path: Path, size: int, place: Destination) -> Unfinished | None:
+    opened = _opened(path, size)
+    if opened is None or (opened.get("host"), opened.get("port"), opened.get("database")) != (
+        place.host,
+        place.port,
+        place.database,
+    ):
         return None
     if _being_written(path):
         return None
     return Unfinished(path, *(str(opened.get(name, "")) for name in ("run_id", "xid", "action", "at")))
+
+
+@lru_cache(maxsize=4096)
+def _opened(path: Path, size: int) -> dict[str, object] | None:
+    """What an unfinished run said of itself last. Lines are only ever added: a file of the same `size` is the same, and
+    whoever asks for a hundred databases reads it once.
+    """
+    lines = tuple(_lines(path))
+    if any(line.get("step") == "finished" for line in lines):
+        return None
+    return next((line for line in reversed(lines) if line.get("step") == "running"), None)
 
 
 def _being_written(path: Path) -> bool:
