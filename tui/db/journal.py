@@ -41,7 +41,7 @@ def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, 
     """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over, and what a
     process that lives is still writing: its run is under way.
     """
-    sizes: dict[Path, int] = {}
+    sizes: dict[str, int] = {}
     # No folder yet; or it is below a HOME of somebody else's: this user has no run there, and `Journal` will say so
     # before COMMIT.
     with suppress(OSError), os.scandir(at or folder()) as files:
@@ -49,8 +49,8 @@ def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, 
             if file.name.endswith(".jsonl"):
                 # A run that recorded nothing takes its journal away.
                 with suppress(FileNotFoundError):
-                    sizes[Path(file.path)] = file.stat().st_size
-    entries = (_read(path, size, place) for path, size in sorted(sizes.items()))
+                    sizes[file.path] = file.stat().st_size
+    entries = (_read(name, size, place) for name, size in sorted(sizes.items()))
     return tuple(entry for entry in entries if entry is not None)
 
 
@@ -62,25 +62,26 @@ def finish(entry: Unfinished, outcome: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read(path: Path, size: int, place: Destination) -> Unfinished | None:
-    opened = _opened(path, size)
+def _read(name: str, size: int, place: Destination) -> Unfinished | None:
+    opened = _opened(name, size)
     if opened is None or (opened.get("host"), opened.get("port"), opened.get("database")) != (
         place.host,
         place.port,
         place.database,
     ):
         return None
+    path = Path(name)
     if _being_written(path):
         return None
-    return Unfinished(path, *(str(opened.get(name, "")) for name in ("run_id", "xid", "action", "at")))
+    return Unfinished(path, *(str(opened.get(key, "")) for key in ("run_id", "xid", "action", "at")))
 
 
 @lru_cache(maxsize=4096)
-def _opened(path: Path, size: int) -> dict[str, object] | None:
+def _opened(name: str, size: int) -> dict[str, object] | None:
     """What an unfinished run said of itself last. Lines are only ever added: a file of the same `size` is the same, and
     whoever asks for a hundred databases reads it once.
     """
-    lines = tuple(_lines(path))
+    lines = tuple(_lines(Path(name)))
     if any(line.get("step") == "finished" for line in lines):
         return None
     return next((line for line in reversed(lines) if line.get("step") == "running"), None)
