@@ -20,6 +20,7 @@ from tui.db.batch import Command, set_local
 from tui.db.glance import Glance
 from tui.db.link import Link
 from tui.db.probe import LOOK_LIMITS, fingerprint_commands, look_commands, read_look
+from tui.db.sight import Shared
 from tui.db.target import resolve
 from tui.files import read_bundle
 
@@ -178,6 +179,24 @@ async def test_what_an_apply_left_is_recognised_in_one_round_trip(applied: Datab
     ask(applied.admin_dsn, MARKED)
     assert await source(applied, bundle) == ("record", 1)
     assert await source(applied, bundle, read_only=True) == ("record", 1)
+
+
+@direct
+async def test_of_many_databases_one_that_is_not_recognised_takes_a_round_trip_more(
+    applied: Database, bundle: Bundle
+) -> None:
+    async def glance() -> tuple[list[str], int]:
+        looking = Glance(resolve(applied.dsn, environ={}), bundle, by_record=True, shared=Shared(bundle))
+        try:
+            look = await looking.look()
+            return [check.name for check in look.checks if not check.ok], looking._looks.round_trips
+        finally:
+            await looking.close()
+
+    assert await glance() == ([], 1)
+    ask(applied.admin_dsn, "alter policy agents_select on public.agents to anon")
+    # As recorded it is unlike what stands there, so that twins have the last word.
+    assert await glance() == (["agents_select"], 3)
 
 
 @direct

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,12 +70,12 @@ def ledger_state(word: str) -> LedgerState:
     return state
 
 
-def ask_ledger(question: str, bundle: Bundle, run: str = "") -> list[Command]:
-    """Asks the ledger the question of that name in an open transaction; the answer is the last reply's value, "" where
-    there is none, no ledger, or no right to read it. `run`: the beginning of a run's id.
+def ask_ledger(question: str, bundle: Bundle, settings: Mapping[str, str] | None = None) -> list[Command]:
+    """Asks the ledger a question, a SELECT of one text, in an open transaction. The answer is the last reply's value,
+    "" where there is none, no ledger, or no right to read it. `settings` are those that the question reads.
     """
     return [
-        set_local(questions(bundle, query(question)) | {"patchdeck.run": run}),
+        set_local(questions(bundle, question) | dict(settings or {})),
         Command(query("ledger_ask")),
         Command("select current_setting('patchdeck.answer')"),
     ]
@@ -92,12 +92,12 @@ def questions(bundle: Bundle, *asked: str) -> dict[str, str]:
 
 def record_commands(bundle: Bundle) -> list[Command]:
     """Reads what was recorded of `bundle`, in an open transaction; the replies are for `read_records`."""
-    return ask_ledger("recorded", bundle)
+    return ask_ledger(query("recorded"), bundle)
 
 
 def find_commands(bundle: Bundle, run: str) -> list[Command]:
     """Finds the newest runs of `bundle` whose id begins with `run`, in an open transaction; for `read_found`."""
-    return ask_ledger("ledger_run", bundle, run)
+    return ask_ledger(query("ledger_run"), bundle, {"patchdeck.run": run})
 
 
 def read_found(replies: Sequence[Reply]) -> tuple[LedgerRow, ...]:

@@ -17,7 +17,7 @@ from tui.core.expectation import WATCHED_ROLES
 from tui.core.look import LedgerState, RunRecord
 from tui.core.twin import twin_statements
 from tui.db.batch import Command, Reply, Row, set_local
-from tui.db.ledger import RUNS, ledger_state, questions, read_runs
+from tui.db.ledger import RUNS, ask_ledger, ledger_state, questions, read_runs
 from tui.db.queries import query
 
 LOOK_LIMITS = {
@@ -90,15 +90,9 @@ def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> lis
     `by_record`: where an apply of this very bundle was recorded on this server version no twins are made, and where the
     fingerprint says that the catalog is still the one it left, that is not read but taken from the record.
     """
-    commands = [
-        Command("begin" if twin else "begin read only"),
-        set_local(LOOK_LIMITS),
-        Command(query("server")),
-        *RUNS,
-    ]
+    commands = _begun(writing=twin)
     if by_record:
-        asked = (query("recognised").replace("{fingerprint}", query("fingerprint"), 1), query("recorded_twin"))
-        settings = _reading(bundle) | questions(bundle, *asked)
+        settings = _reading(bundle) | questions(bundle, _recognised(), query("recorded_twin"))
         commands += [set_local(settings), Command(query("ledger_ask")), Command(query("catalog_read")), READ_RECORD]
     else:
         commands.append(catalog_command(bundle))
@@ -109,23 +103,44 @@ def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> lis
     return [*commands, Command("rollback")]
 
 
+def recognise_commands(bundle: Bundle) -> list[Command]:
+    """The batch that asks only whether the catalog is the one that an apply of this very bundle left, in a fraction of
+    a look's bytes. The replies are for `read_recognised`.
+    """
+    asked = ask_ledger(_recognised(), bundle, {"patchdeck.wanted": _asked(bundle)})
+    return [*_begun(), *asked, Command("rollback")]
+
+
+def read_recognised(replies: Sequence[Reply]) -> Reading | None:
+    """The replies of `recognise_commands`, typed; None where the catalog has to be read."""
+    answer = replies[7].value
+    return _read(replies, catalog := decode(answer), Twin(catalog, {}, recorded=True)) if answer else None
+
+
 def read_look(replies: Sequence[Reply], *, twin: bool, by_record: bool = False) -> Reading:
     """The replies of `look_commands`, typed."""
-    read, made = replies[8 if by_record else 5].rows[0], None
-    answered, answer = (read[1], str(read[2])) if by_record else ("", "")
-    catalog = decode(answer if answered == RECOGNISED else str(read[0]))
-    if answered == RECOGNISED:
-        made = Twin(catalog, {}, recorded=True)
-    elif answered == RECORDED:
-        made = Twin(decode(answer), {}, recorded=True)
-    elif twin:
-        made = read_twin(replies[12 if by_record else 8])
+    if not by_record:
+        return _read(replies, decode(replies[5].value), read_twin(replies[8]) if twin else None)
+    catalog, answered, answer = (value or "" for value in replies[8].rows[0])
+    if answered in (RECOGNISED, RECORDED):
+        made = decode(answer)
+        return _read(replies, made if answered == RECOGNISED else decode(catalog), Twin(made, {}, recorded=True))
+    return _read(replies, decode(catalog), read_twin(replies[12]) if twin else None)
+
+
+def _begun(*, writing: bool = False) -> list[Command]:
+    """What every look begins with."""
+    begin = Command("begin" if writing else "begin read only")
+    return [begin, set_local(LOOK_LIMITS), Command(query("server")), *RUNS]
+
+
+def _read(replies: Sequence[Reply], catalog: Catalog, twin: Twin | None) -> Reading:
     return Reading(
         server=_server(replies[2].rows[0]),
         runs=read_runs(replies[4].value),
         ledger=ledger_state(str(replies[4].rows[0][1])),
         catalog=catalog,
-        twin=made,
+        twin=twin,
     )
 
 
@@ -196,13 +211,19 @@ def read_twin(reply: Reply) -> Twin:
     return Twin(decode(catalog or "{}"), msgspec.json.decode(failed or "{}", type=dict[str, str]))
 
 
+def _recognised() -> str:
+    return query("recognised").replace("{fingerprint}", query("fingerprint"), 1)
+
+
 def _reading(bundle: Bundle) -> dict[str, str]:
-    """The settings of whoever reads the catalog from within the server. What another release would read of the same
-    catalog is another thing to recognise.
-    """
+    """The settings of whoever reads the catalog from within the server."""
+    return {"patchdeck.catalog_query": query("catalog"), "patchdeck.wanted": _asked(bundle)}
+
+
+def _asked(bundle: Bundle) -> str:
+    """What is wanted of a live catalog. What another release would read of it is another thing to recognise."""
     reader = hashlib.sha256(query("catalog").encode()).hexdigest()
-    wanted = _wanted(bundle) | {"twin": False, "reader": reader}
-    return {"patchdeck.catalog_query": query("catalog"), "patchdeck.wanted": json.dumps(wanted)}
+    return json.dumps(_wanted(bundle) | {"twin": False, "reader": reader})
 
 
 def _wanted(bundle: Bundle) -> dict[str, object]:

@@ -14,6 +14,7 @@ from tui.db.batch import Command, StatementError, set_local
 from tui.db.ledger import ask_ledger
 from tui.db.link import Link, query_problem
 from tui.db.probe import LOOK_LIMITS
+from tui.db.queries import query
 
 
 class WorkedOut(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ async def _recorded(link: Link, plan: Plan) -> Restorable | None:
     commands = [
         Command("begin read only"),
         set_local(LOOK_LIMITS),
-        *ask_ledger("restorable", plan.bundle),
+        *ask_ledger(query("restorable"), plan.bundle),
         Command("rollback"),
     ]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +16,16 @@ from tui.core.look import Look, PoolerMode, Server
 from tui.db.batch import Command, Reply, StatementError, set_local
 from tui.db.ledger import Records, find_commands, read_found, read_records, record_commands
 from tui.db.link import Line
-from tui.db.probe import LOOK_LIMITS, Reading, ServerFacts, Twin, look_commands, read_look
+from tui.db.probe import (
+    LOOK_LIMITS,
+    Reading,
+    ServerFacts,
+    Twin,
+    look_commands,
+    read_look,
+    read_recognised,
+    recognise_commands,
+)
 from tui.db.queries import query
 from tui.db.target import Target
 
@@ -53,6 +63,11 @@ class Shared:
             self._commands[key] = tuple(look_commands(self.bundle, twin=twin, by_record=by_record))
         return list(self._commands[key])
 
+    @cached_property
+    def recognising(self) -> list[Command]:
+        """As `recognise_commands`."""
+        return recognise_commands(self.bundle)
+
 
 class Observer:
     """Looks at one target for one bundle and keeps the twins, which cost the server more than all the rest.
@@ -67,9 +82,11 @@ class Observer:
     def __init__(
         self, target: Target, bundle: Bundle, *, by_record: bool = False, shared: Shared | None = None
     ) -> None:
-        """`shared` with other databases, of the same bundle."""
+        """`shared` with other databases, of the same bundle. Whether the catalog is what an apply left is then asked by
+        itself: of many databases most are as they should be, and the others are worth another round trip.
+        """
         self._target, self._bundle, self._by_record = target, bundle, by_record
-        self._shared = shared or Shared(bundle)
+        self._shared, self._one_of_many = shared or Shared(bundle), shared is not None
         self.twin: Twin | None = None
         """The twins in hand, None before the first look and where none can be made."""
         self._twin_of: Catalog | None = None
@@ -78,7 +95,11 @@ class Observer:
         """One round trip. Raises Problem."""
         by_record = self.twin is None and self._by_record
         twin = self.twin is None and not self._target.read_only
-        reading, found = await self._read(link, twin=twin, by_record=by_record, facts=facts)
+        reading, found = None, None
+        if by_record and self._one_of_many and not facts:
+            reading = read_recognised(await self._batch(link, self._shared.recognising))
+        if reading is None:
+            reading, found = await self._read(link, twin=twin, by_record=by_record, facts=facts)
         if self._stale(reading):
             reading, found = await self._read(link, twin=True, by_record=self._by_record, facts=facts)
         if reading.twin is not None:
