@@ -49,7 +49,7 @@ async def connect(parameters: Mapping[str, str | int]) -> PGconn:
                 if made:
                     pgconn.nonblocking = 1
                     return pgconn
-                reason = pgconn.get_error_message()
+                reason = _named(pgconn.get_error_message(), place)
                 if pgconn.needs_password or any(words in reason for words in FINAL):
                     raise OperationalError(reason)
                 reasons.append(reason)
@@ -177,6 +177,12 @@ def _timeout(text: str) -> float:
     except ValueError:
         raise OperationalError(f'invalid integer value "{text}" for connection option "connect_timeout"') from None
     return max(seconds, LEAST_TIMEOUT) if seconds > 0 else WITHOUT_TIMEOUT
+
+
+def _named(reason: str, place: Mapping[str, str]) -> str:
+    """libpq's words with the name of the host, as it has them itself where it looked up the name."""
+    host, address = place.get("host"), place.get("hostaddr")
+    return reason.replace(f'server at "{address}"', f'server at "{host}" ({address})') if host and address else reason
 
 
 def _called(pgconn: PGconn) -> str:
