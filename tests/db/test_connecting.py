@@ -333,9 +333,8 @@ class TestWords:
         names["db.example.test"] = ["127.0.0.9", "127.0.0.1"]
         given = {"host": "db.example.test", "connect_timeout": "1", "sslmode": "disable"}
         said = await failure(given | {"port": refused})
-        assert [at for at in (9, 1) if f'"db.example.test" (127.0.0.{at}), port {refused} failed' not in said] == [], (
-            said
-        )
+        for address in names["db.example.test"]:
+            assert f'at "db.example.test" ({address}), port {refused} failed: Connection refused' in said
         said = await failure(given | {"port": port})
         assert f'at "db.example.test" (127.0.0.1), port {port} failed: timeout expired' in said
 
