@@ -105,9 +105,16 @@ def status(options: Options, every: bool, watch: bool, as_json: bool) -> int:
         from tui.commands.watching import watch as stay
 
         return stay(options)
+    _begin(options)
     from tui.commands.looking import status as run
 
     return run(options, as_json=as_json)
+
+
+def _begin(options: Options) -> None:
+    """Let the other process connect, if there is one, while this one loads the rest."""
+    if options.line is not None:
+        options.line.begin(options)
 
 
 def _layers(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[Layer, ...]:
@@ -292,6 +299,7 @@ def doctor(options: Options, as_json: bool) -> int:
 @click.pass_obj
 def history(options: Options, as_json: bool) -> int:
     """The runs that the database remembers, newest first."""
+    _begin(options)
     from tui.commands.looking import history as run
 
     return run(options, as_json=as_json)

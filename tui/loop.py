@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from threading import Thread
 from typing import Any, TypeVar
@@ -34,27 +35,32 @@ class Loop(asyncio.SelectorEventLoop):
         flags: int = 0,
     ) -> Addresses:
         """As `socket.getaddrinfo`. Raises what that raises: OSError, UnicodeError for what is no name."""
-        answer: asyncio.Future[Addresses] = self.create_future()
+        return await in_thread(lambda: socket.getaddrinfo(host, port, family, type, proto, flags))
 
-        def tell(found: Addresses, error: Exception | None) -> None:
-            if answer.done():
-                return
-            if error is None:
-                answer.set_result(found)
-            else:
-                answer.set_exception(error)
 
-        def resolve() -> None:
-            found, failed = [], None
-            try:
-                found = socket.getaddrinfo(host, port, family, type, proto, flags)
-            except (OSError, UnicodeError) as error:
-                failed = error
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self.call_soon_threadsafe(tell, found, failed)
+async def in_thread(work: Callable[[], T]) -> T:
+    """What `work` returns, done in a thread that ends with the process if not before; raises what it raises.
 
-        Thread(target=resolve, name="resolver", daemon=True).start()
-        return await answer
+    As `asyncio.to_thread`, whose threads are waited for at the end of the loop.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(act: Callable[[], None]) -> None:
+        if not answer.done():
+            act()
+
+    def do() -> None:
+        try:
+            found = work()
+            act = partial(answer.set_result, found)
+        except Exception as error:  # noqa: BLE001 - for who waits for it
+            act = partial(answer.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, act)
+
+    Thread(target=do, name=in_thread.__name__, daemon=True).start()
+    return await answer
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import subprocess
@@ -16,6 +17,9 @@ import pytest
 
 from tests.cli.support import patchdeck
 from tests.support import MakeDatabase
+from tui.db.batch import StatementError
+from tui.db.link import Link
+from tui.db.target import resolve
 
 HOST = "db.example.test"
 REF = "abcdefghijklmnopqrst"
@@ -127,6 +131,20 @@ class TestTls:
         assert (said["tls"], said["tls_verified"]) == ("verify-full", True)
         # The same certificate under another name, or another certificate under this name, is refused.
         assert patchdeck("status", dsn=dsn.replace(HOST, "db.example.org"), env=env).code == 3
+
+    async def test_what_asks_to_cancel_is_encrypted_too(self, secured: str) -> None:
+        """Nothing else gets through to this server."""
+        link = Link(resolve(secured, environ={}))
+        await link.open()
+        assert link.reached.tls == "require"
+        statement = asyncio.create_task(link.run("select pg_sleep(60)", silence=30))
+        while not statement.done():
+            await link.cancel()
+            await asyncio.wait([statement], timeout=0.1)
+        with pytest.raises(StatementError) as stopped:
+            await statement
+        assert stopped.value.sqlstate == "57014"
+        await link.close()
 
     def test_another_certificate_is_refused(self, secured: str, tmp_path: Path) -> None:
         other = tmp_path / "other.crt"

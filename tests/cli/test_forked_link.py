@@ -61,6 +61,15 @@ def test_it_ends_with_the_glance(make_database: MakeDatabase, number: signal.Sig
     }[number]
 
 
+def test_a_bundle_that_can_not_be_used_leaves_no_connection(make_database: MakeDatabase) -> None:
+    """One was begun before the bundle was read."""
+    database = make_database()
+    ran = patchdeck("status", "--bundle", "/nowhere", dsn=database.dsn)
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "/nowhere" in ran.err
+    wait_for(lambda: ask(database.admin_dsn, f"select count(*) {OURS}") == [(0,)])
+
+
 def test_what_the_server_refuses_is_said_as_from_here(make_database: MakeDatabase) -> None:
     """Also the second question, about who is in the way, goes over the other process."""
     database = make_database()

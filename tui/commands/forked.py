@@ -36,11 +36,15 @@ class Channel:
         """Send it; that nobody receives any more is no error."""
         from asyncio import get_running_loop
 
-        document = pickle.dumps(what)
-        try:
-            await get_running_loop().sock_sendall(self._line, len(document).to_bytes(HEAD) + document)
-        except OSError:
-            return
+        with suppress(OSError):
+            await get_running_loop().sock_sendall(self._line, _framed(what))
+
+    def post(self, what: object) -> None:
+        """Send it without an event loop; it should be small, as this waits until there is room for it."""
+        with suppress(OSError):
+            self._line.setblocking(True)
+            self._line.sendall(_framed(what))
+            self._line.setblocking(False)
 
     async def receive(self) -> Any:
         """What the other end sends next, None when it has gone, or this end is closed."""
@@ -64,6 +68,11 @@ class Channel:
     def close(self) -> None:
         """Send and receive nothing any more."""
         self._line.close()
+
+
+def _framed(what: object) -> bytes:
+    document = pickle.dumps(what)
+    return len(document).to_bytes(HEAD) + document
 
 
 Work = Callable[[Channel], Coroutine[Any, Any, None]]

@@ -1,9 +1,10 @@
-"""A connection in a process of its own, which loads the driver while this one loads what judges."""
+"""A connection in a process of its own, which loads the driver and connects while this one loads what judges."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui.commands.forked import Channel, Forked
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from tui.options import Options
 
 
+SHARED = ("tui.loop", "tui.db.link")
+"""What either process needs, loaded before there are two: a machine with one processor would do it twice in turn."""
+
+
 class _Answer(NamedTuple):
-    """To a batch, or (no reply) to the wish to connect."""
+    """To a batch, or (no reply) to the wish to connect, the first of which goes without saying."""
 
     is_open: bool
     reached: Reached
@@ -36,12 +41,18 @@ class ForkedLink(Forked):
     """
 
     def __init__(self) -> None:
+        for module in SHARED:
+            import_module(module)
         super().__init__(_serve)
         self._answer: _Answer | None = None
 
-    async def target(self, options: Options) -> Target | None:
-        """Where it leads to; to be asked first."""
-        await self.channel.send(options._replace(line=None))
+    def begin(self, options: Options) -> None:
+        """Connect to where `options` lead, as soon as the driver is loaded. Needs no event loop."""
+        self.channel.post((options.dsn, options.target, options.read_only))
+        self.busy = True
+
+    async def target(self) -> Target | None:
+        """Where it leads to; to be asked first, once it was begun."""
         found: Target | None = await self.channel.receive()
         self.busy = found is not None
         return found
@@ -59,7 +70,10 @@ class ForkedLink(Forked):
 
     async def open(self) -> None:
         """Connect; does nothing when connected. Raises Problem."""
-        await self._ask(None)
+        if self._answer is None:
+            await self._take()
+        else:
+            await self._ask(None)
 
     async def batch(self, commands: Iterable[Command]) -> list[Reply]:
         """All replies of one batch, in order. Raises StatementError, or Problem when the connection is lost."""
@@ -81,9 +95,12 @@ class ForkedLink(Forked):
             self.end()
 
     async def _ask(self, commands: list[Command] | None) -> list[Reply]:
+        await self.channel.send((commands,))
+        return await self._take()
+
+    async def _take(self) -> list[Reply]:
         from tui.core.deck import Problem
 
-        await self.channel.send((commands,))
         answer: _Answer | None = await self.channel.receive()
         if answer is None:
             raise Problem("lost", "the process that held the connection has ended", "try again")
@@ -96,50 +113,50 @@ class ForkedLink(Forked):
 async def _serve(channel: Channel) -> None:
     """The other half, until nobody listens any more."""
     import asyncio
-    from importlib import import_module
 
     from tui.db.link import Link
 
     # The driver comes before the options do.
     import_module("tui.db.libpq")
 
-    options: Options | None = await channel.receive()
-    if options is None or (target := _target(options)) is None:
+    given: tuple[str | None, str | None, bool] | None = await channel.receive()
+    if given is None or (target := _target(*given)) is None:
         return
     await channel.send(target)
     link = Link(target, application="patchdeck")
-    answering: Task[None] | None = None
+    answering: Task[None]
     try:
         async with asyncio.TaskGroup() as answers:
+            answering = answers.create_task(_answer(channel, link, None))
             # One question at a time; beside its answer this end learns whether anybody still waits for it.
             while (asked := await channel.receive()) is not None:
                 answering = answers.create_task(_answer(channel, link, *asked) if asked else _close(channel, link))
-            if answering is not None:
-                answering.cancel()
+            answering.cancel()
     finally:
         await link.close()
 
 
-def _target(options: Options) -> Target | None:
-    if options.target is None:
+def _target(dsn: str | None, name: str | None, read_only: bool) -> Target | None:
+    if name is None:
         # The most common case does without all that knows of configurations.
         from tui.db.target import TargetError, resolve
 
         try:
-            target = resolve(options.dsn, environ=os.environ, read_only=options.read_only)
+            target = resolve(dsn, environ=os.environ, read_only=read_only)
         except TargetError:
             return None
     else:
         from tui.commands.session import find_target
         from tui.config import named
         from tui.core.config import ConfigError
+        from tui.options import Options
 
         try:
-            chosen = named(options)
-            target = find_target(chosen, dsn=options.dsn, read_only=options.read_only)
+            chosen = named(Options(target=name))
+            target = find_target(chosen, dsn=dsn, read_only=read_only)
         except (ConfigError, Stop):
             return None
-        if chosen is not None and (options.dsn is not None or chosen.settings.password_command is not None):
+        if chosen is not None and (dsn is not None or chosen.settings.password_command is not None):
             return None
     if target.has_password:
         return target

@@ -98,18 +98,16 @@ def _glance(options: Options, out: Output, *, meanwhile: Sequence[str] = ()) -> 
     if options.line is not None:
         bundle = chosen_bundle(options, named(options), scripts=False)
         warn_of_secrets(options, out)
-        found = loop.run(_over(options.line, options, bundle, meanwhile))
+        found = loop.run(_over(options.line, bundle, meanwhile))
         if found is not None:
             return found
     glance = open_glance(options, None if options.line else out)
     return glance, ask(glance, Glance.look, meanwhile=meanwhile)
 
 
-async def _over(
-    line: ForkedLink, options: Options, bundle: Bundle, meanwhile: Sequence[str]
-) -> tuple[Glance, Look] | None:
+async def _over(line: ForkedLink, bundle: Bundle, meanwhile: Sequence[str]) -> tuple[Glance, Look] | None:
     loading = asyncio.create_task(loop.meanwhile(meanwhile))
-    target = await line.target(options)
+    target = await line.target()
     if target is None:
         return None
     glance = Glance(target, bundle, by_record=True, looks=line)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from psycopg import ProgrammingError, pq
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tui.db.driver import OperationalError, pq
 
 
 def parameters_of(text: str) -> dict[str, str]:
     """The parameters that a connection string gives. Raises UnicodeEncodeError, and ValueError with libpq's words."""
     try:
-        return {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
-    except ProgrammingError as error:
+        options = pq.Conninfo.parse(text.encode())
+    except OperationalError as error:
         raise ValueError(str(error)) from None
+    return {option.keyword.decode(): option.val.decode() for option in options if option.val is not None}
+
+
+def conninfo(parameters: Mapping[str, str | int]) -> bytes:
+    """A connection string of `parameters`, as libpq takes it; the passwords among them are in it."""
+    quoted = ((key, str(value).replace("\\", "\\\\").replace("'", "\\'")) for key, value in parameters.items())
+    return " ".join(f"{key}='{value}'" for key, value in quoted).encode()
 
 
 def has_password(parameters: Mapping[str, str | int]) -> bool:
     """Whether libpq knows a password for these: it looks into .pgpass before it waits for anybody."""
-    connection = pq.PGconn.connect_start(make_conninfo("", **parameters).encode())
+    connection = pq.PGconn.connect_start(conninfo(parameters))
     try:
         return bool(connection.password)
     finally:
@@ -34,6 +40,12 @@ def default(keyword: str) -> str:
         if option.keyword.decode() == keyword and option.envvar:
             return (option.val or b"").decode(errors="replace") if keyword != "sslmode" else _from_environment(option)
     return ""
+
+
+def stated() -> dict[str, str]:
+    """What the environment, or the service file that it names, says where a connection string says nothing."""
+    options = pq.Conninfo.get_defaults()
+    return {option.keyword.decode(): value for option in options if (value := _from_environment(option))}
 
 
 def service(name: str) -> dict[str, str]:
@@ -60,6 +72,6 @@ def _defaults() -> dict[str, str]:
 
 
 def _from_environment(option: pq.ConninfoOption) -> str:
-    """An option's value only when it is not libpq's built-in one: `sslmode` is compiled in as `prefer`."""
+    """An option's value only when it is not libpq's built-in one, as `prefer` is for `sslmode`."""
     value = (option.val or b"").decode(errors="replace")
     return "" if value == (option.compiled or b"").decode(errors="replace") else value

@@ -21,7 +21,7 @@ from tui.db.batch import Command, LineLost, Reply, StatementError
 from tui.db.target import Target
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
+    from tui.db.driver import PGconn
 
 LOOK_SILENCE = 15.0
 """Seconds without a byte after which a look or a tick is given up."""
@@ -96,7 +96,7 @@ class Link:
 
     def __init__(self, target: Target, *, application: str = "patchdeck") -> None:
         self._target, self._application = target, application
-        self._connection: AsyncConnection | None = None
+        self._pgconn: PGconn | None = None
         self._busy = asyncio.Lock()
         self._again = False
         self._ended = asyncio.Event()
@@ -109,18 +109,22 @@ class Link:
     @property
     def is_open(self) -> bool:
         """Whether the connection is there as far as this side knows."""
-        connection = self._connection
-        return connection is not None and not connection.closed
+        return self._live is not None
+
+    @property
+    def _live(self) -> PGconn | None:
+        """The connection, while it is open."""
+        return self._pgconn if self._pgconn is not None and _is_open(self._pgconn) else None
 
     @property
     def reached(self) -> Reached:
         """What it says of itself; nothing of the server while it is closed."""
-        connection = self._connection
-        if connection is None or connection.closed:
+        pgconn = self._live
+        if pgconn is None:
             return Reached(rtt=self.rtt)
-        encrypted = bool(connection.pgconn.ssl_in_use)
+        encrypted = bool(pgconn.ssl_in_use)
         return Reached(
-            startup_pid=connection.info.backend_pid,
+            startup_pid=pgconn.backend_pid,
             tls=self._target.tls_mode if encrypted else "off",
             tls_verified=encrypted and self._target.tls_verified,
             rtt=self.rtt,
@@ -129,11 +133,12 @@ class Link:
     @property
     def unsent(self) -> int:
         """Bytes that the kernel holds because the other side has not taken them; 0 where it does not say."""
-        if self._connection is None or not self.is_open:
+        pgconn = self._live
+        if pgconn is None:
             return 0
         count = bytearray(4)
         with suppress(OSError):
-            ioctl(self._connection.pgconn.socket, TIOCOUTQ, count)
+            ioctl(pgconn.socket, TIOCOUTQ, count)
         return int.from_bytes(count, byteorder)
 
     async def open(self) -> None:
@@ -145,11 +150,11 @@ class Link:
         self._again = True
         given = self._target.parameters(self._application)
         try:
-            self._connection = await self._connect(given)
+            self._pgconn = await self._connect(given)
         except Problem as problem:
             if NO_PASSWORD not in problem.message or not self._target.supply(given):
                 raise
-            self._connection = await self._connect(self._target.parameters(self._application))
+            self._pgconn = await self._connect(self._target.parameters(self._application))
 
     async def _knock(self) -> None:
         """Raise Problem when nobody answers at all. Any other reason is left to the connection, which has the words."""
@@ -165,20 +170,19 @@ class Link:
             return
         writer.close()
 
-    async def _connect(self, parameters: Mapping[str, str | int]) -> AsyncConnection:
-        import psycopg
-        from psycopg.conninfo import make_conninfo
+    async def _connect(self, parameters: Mapping[str, str | int]) -> PGconn:
+        from tui.db.connecting import connect
+        from tui.db.driver import Error
 
-        conninfo = make_conninfo("", **parameters)
         try:
-            connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
-        except psycopg.Error as error:
+            pgconn = await connect(parameters)
+        except Error as error:
             raise self._unconnected(str(error)) from None
         except OSError as error:
             raise self._unconnected(error.strerror or "the network is unreachable") from None
         self._ended.clear()
         self._last_words = ""
-        return connection
+        return pgconn
 
     def _unconnected(self, message: str) -> Problem:
         """Why there is no connection; what is wrong with the address comes before what the words alone mean."""
@@ -199,22 +203,22 @@ class Link:
     ) -> AsyncGenerator[Reply]:
         """The replies of one batch as they arrive. Raises StatementError, LineLost or Silence (see `pipe`)."""
         async with self._busy:
-            connection = self._connection
-            if connection is None or connection.closed:
+            pgconn = self._live
+            if pgconn is None:
                 raise LineLost(0, "the connection is closed")
             from tui.db.pipeline import pipe
 
             self.round_trips += 1
             first = True
-            self._listen(connection, False)
+            self._listen(pgconn, False)
             try:
-                async with aclosing(pipe(connection.pgconn, commands, silence=silence, streamed=streamed)) as replies:
+                async with aclosing(pipe(pgconn, commands, silence=silence, streamed=streamed)) as replies:
                     async for reply in replies:
                         if first:
                             self.rtt, first = reply.seconds, False
                         yield reply
             finally:
-                self._listen(connection, True)
+                self._listen(pgconn, True)
 
     async def run(self, sql: str, *parameters: str | None, silence: float = LOOK_SILENCE) -> Reply:
         """One statement in a batch of its own. Raises StatementError or Problem."""
@@ -223,17 +227,14 @@ class Link:
 
     async def cancel(self) -> None:
         """Ask the server to stop the running statement; a request that does not get through is not an error."""
-        if self._connection is not None and self.is_open:
-            from psycopg import Error
-
+        if (pgconn := self._live) is not None:
             # The statement's own deadline and the closed connection are the second net.
-            with suppress(Error):
-                await self._connection.cancel_safe(timeout=5.0)
+            await _cancel(pgconn, 5.0)
 
     def give_up(self) -> None:
         """End the line under a batch that nobody answers: its reader gets a LineLost instead of waiting on."""
-        if self._connection is not None and self.is_open:
-            with suppress(OSError), socket(fileno=os.dup(self._connection.pgconn.socket)) as line:
+        if (pgconn := self._live) is not None:
+            with suppress(OSError), socket(fileno=os.dup(pgconn.socket)) as line:
                 line.shutdown(SHUT_RDWR)
 
     async def hung_up(self) -> Problem:
@@ -246,43 +247,53 @@ class Link:
         await self._ended.wait()
         return _problem(self._last_words, lost=True)
 
-    def _listen(self, connection: AsyncConnection, idle: bool) -> None:
+    def _listen(self, pgconn: PGconn, idle: bool) -> None:
         """Hear what comes while nothing is asked, or leave the line to those who ask."""
-        if connection.closed:
+        if not _is_open(pgconn):
             return
-        loop, socket_number = asyncio.get_running_loop(), connection.pgconn.socket
+        loop, socket_number = asyncio.get_running_loop(), pgconn.socket
         if idle:
-            loop.add_reader(socket_number, self._heard, connection, socket_number)
+            loop.add_reader(socket_number, self._heard, pgconn, socket_number)
         else:
             loop.remove_reader(socket_number)
 
-    def _heard(self, connection: AsyncConnection, socket_number: int) -> None:
+    def _heard(self, pgconn: PGconn, socket_number: int) -> None:
         """Something came that nobody asked for: news of a parameter, or the end."""
-        from psycopg import Error
+        from tui.db.driver import Error
 
         try:
-            connection.pgconn.consume_input()
+            pgconn.consume_input()
             # Takes in what has come; libpq closes the line when it reads that there is nothing more to come.
-            connection.pgconn.is_busy()
+            pgconn.is_busy()
         except Error as error:
             self._last_words = str(error)
-        if connection.closed:
+        if not _is_open(pgconn):
             asyncio.get_running_loop().remove_reader(socket_number)
             self._last_words = self._last_words or "the server closed the connection"
             self._ended.set()
 
     async def close(self) -> None:
         """Close; a statement still running is cancelled first so that no lock outlives us. Safe to call twice."""
-        connection, self._connection = self._connection, None
-        if connection is None or connection.closed:
+        pgconn, self._pgconn = self._live, None
+        if pgconn is None:
             return
-        self._listen(connection, False)
+        self._listen(pgconn, False)
         if self._busy.locked():
-            from psycopg import Error
+            await _cancel(pgconn, CLOSE_GRACE)
+        pgconn.finish()
 
-            with suppress(Error):
-                await connection.cancel_safe(timeout=CLOSE_GRACE)
-        await connection.close()
+
+def _is_open(pgconn: PGconn) -> bool:
+    # libpq's CONNECTION_OK: a connection that was made has but one other state, CONNECTION_BAD.
+    return pgconn.status == 0
+
+
+async def _cancel(pgconn: PGconn, timeout: float) -> None:
+    from tui.db.connecting import cancel
+    from tui.db.driver import Error
+
+    with suppress(Error):
+        await cancel(pgconn, timeout)
 
 
 def query_problem(error: StatementError) -> Problem:

@@ -1,7 +1,7 @@
 """Piped statements: one Sync, a Flush after each, results streamed as they arrive, a deadline on every wait.
 
-Works on libpq through psycopg's `PGconn`, not through psycopg's own pipeline mode, which hands results over only at the
-end of the block (facts: migrations 0.3, F1). One batch is one round trip however many statements it has.
+Works on libpq's calls, not through psycopg's own pipeline mode, which hands results over only at the end of the block
+(facts: migrations 0.3, F1). One batch is one round trip however many statements it has.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from time import monotonic
 
-from psycopg import OperationalError, pq
-from psycopg.pq.abc import PGconn, PGresult
-
 from tui.db.batch import Command, LineLost, Reply, Row, ServerNotice, Silence, StatementError
+from tui.db.driver import OperationalError, PGconn, PGresult, pq
 
 CHUNK = 16_384
 """Bytes handed to the socket at once. A packet a statement would fill the window of a new or idle line (ten packets),
