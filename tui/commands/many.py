@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tui.commands import words
-from tui.commands.looking import code_of
+from tui.commands.looking import JUDGES, code_of
 from tui.commands.session import fetch_password, find_target
 from tui.config import NamedTarget, configured, user_file
 from tui.core.bundle import BundleError
@@ -17,7 +16,7 @@ from tui.core.deck import Aim, Problem
 from tui.core.text import count
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
-from tui.loop import run
+from tui.loop import meanwhile, run
 from tui.options import Options
 from tui.output import BAD, CAREFUL, DIM, GOOD, Output, plain
 
@@ -89,7 +88,11 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
         except BundleError as problem:
             return Glance(one, problem=f"the bundle can not be used: {problem}")
 
-    return list(await asyncio.gather(*(glance(one) for one in targets)))
+    glances = asyncio.gather(*(glance(one) for one in targets))
+    # All of them are begun by then, and wait for their servers.
+    await asyncio.sleep(0)
+    await meanwhile(JUDGES)
+    return list(await glances)
 
 
 async def _look(one: NamedTarget, target: Target, shared: Shared) -> Glance:
@@ -123,6 +126,8 @@ def _document(found: Sequence[Glance]) -> shapes.StatusOfAll:
 
 def _table(out: Output, found: Sequence[Glance]) -> None:
     """A line a target, the worst first."""
+    from tui.commands import words
+
     names = max(len(glance.target.name) for glance in found)
     verdicts = max((len(glance.look.verdict.headline) for glance in found if glance.look), default=0)
     verdicts = max(verdicts, len("NOT REACHED"))

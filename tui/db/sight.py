@@ -53,7 +53,8 @@ class Shared:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self.judged: dict[str, Judged] = {}
+        self._judged: dict[str, Judged] = {}
+        self._last: tuple[Catalog, Twin | None, tuple[Check, ...]] | None = None
         self._commands: dict[tuple[bool, bool], tuple[Command, ...]] = {}
 
     def commands(self, *, twin: bool, by_record: bool) -> list[Command]:
@@ -63,10 +64,26 @@ class Shared:
             self._commands[key] = tuple(look_commands(self.bundle, twin=twin, by_record=by_record))
         return list(self._commands[key])
 
+    def compare(self, live: Catalog, twin: Twin | None) -> tuple[Check, ...]:
+        """The checks of `live`. What was decoded from the same document is the same object, and has the same checks."""
+        from tui.core.checklist import compare
+
+        if self._last is None or self._last[0] is not live or not _same(self._last[1], twin):
+            made, failures = (twin.catalog, twin.failures) if twin else (None, {})
+            checks = compare(self.bundle.expectation, live, made, failures, self._judged)
+            self._last = (live, twin, checks)
+        return self._last[2]
+
     @cached_property
     def recognising(self) -> list[Command]:
         """As `recognise_commands`."""
         return recognise_commands(self.bundle)
+
+
+def _same(one: Twin | None, other: Twin | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.catalog is other.catalog and one.failures == other.failures
 
 
 class Observer:
@@ -173,13 +190,10 @@ class Observer:
             raise await look_refused(link, error, self._bundle) from None
 
     def _judge(self, link: Line, reading: Reading) -> Look:
-        from tui.core.checklist import compare
         from tui.core.verdict import judge
 
-        twin = self.twin
         expectation = self._bundle.expectation
-        made, failures = (twin.catalog, twin.failures) if twin else (None, {})
-        checks = compare(expectation, reading.catalog, made, failures, self._shared.judged)
+        checks = self._shared.compare(reading.catalog, self.twin)
         ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)
         return Look(
             server=describe_server(self._target, link, reading.server),

@@ -98,6 +98,6 @@ select case when not exists (
        ) then encode(sha256(convert_to(
            -- Who asks belongs to it: whether an owner's objects can be used is part of what is read.
            (select w.what ->> 'reader' from wanted w) || current_user
-           || string_agg(i.kind || ' ' || i.oid || ' ' || i.version, ',' order by i.kind, i.oid, i.version), 'UTF8'
+           || string_agg(i.kind || ' ' || i.oid || ' ' || i.version, ',' order by i.oid, i.kind, i.version), 'UTF8'
        )), 'hex') end
   from item i
