@@ -228,11 +228,15 @@ class TestWayIn:
         assert "::1" in await failure({"host": "::1", "port": refused})
 
     async def test_the_environment_says_what_the_parameters_do_not(
-        self, place: dict[str, str], refused: str, monkeypatch: pytest.MonkeyPatch
+        self, place: dict[str, str], silent: tuple[str, Silent], impatient: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Also that there are several attempts, of which each has its time."""
         monkeypatch.setenv("PGHOST", f"127.0.0.1,{place['host']}")
-        monkeypatch.setenv("PGPORT", f"{refused},{place['port']}")
-        pgconn = await connect({key: value for key, value in place.items() if key not in ("host", "port")})
+        monkeypatch.setenv("PGPORT", f"{silent[0]},{place['port']}")
+        monkeypatch.setenv("PGCONNECT_TIMEOUT", "1")
+        pgconn = await connect(
+            {key: value for key, value in place.items() if key not in ("host", "port", "connect_timeout")}
+        )
         assert pgconn.port.decode() == place["port"]
         pgconn.finish()
 
@@ -250,25 +254,31 @@ class TestWayIn:
                 assert pgconn.port.decode() == str(wanted.port)
                 pgconn.finish()
 
-    async def test_a_standby_is_looked_for_everywhere_before_the_rest_will_do(
-        self, place: dict[str, str], refused: str
-    ) -> None:
-        async with line_to(place["host"], int(place["port"])) as line:
-            several = place | {"host": "127.0.0.1,127.0.0.1", "port": f"{line.port},{refused}"}
+    async def test_a_standby_is_looked_for_everywhere_before_the_rest_will_do(self, place: dict[str, str]) -> None:
+        async with AsyncExitStack() as stack:
+            first, last = [
+                await stack.enter_async_context(line_to(place["host"], int(place["port"]))) for _ in range(2)
+            ]
+            several = place | {"host": "127.0.0.1,127.0.0.1", "port": f"{first.port},{last.port}"}
+            starts = [counted(line, STARTUP) for line in (first, last)]
             pgconn = await connect(several | {"target_session_attrs": "prefer-standby"})
-            assert pgconn.port.decode() == str(line.port)
+            assert pgconn.port.decode() == str(first.port)
+            assert [len(of_one) for of_one in starts] == [2, 1]
             pgconn.finish()
             assert "standby" in await failure(several | {"target_session_attrs": "standby"})
 
     async def test_the_second_socket_of_one_attempt_is_listened_to(self, place: dict[str, str]) -> None:
         """Where TLS is only preferred and fails, libpq begins anew in clear, on another socket."""
         came: list[bytes] = []
+        # A number below that of the first socket: the second gets it, and not again that of the first.
+        spare = socket.socket()
         async with line_to(place["host"], int(place["port"])) as line:
 
             async def broken_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 head = await reader.readexactly(8)
                 came.append(head[4:])
                 if head[4:] == SSL:
+                    spare.close()
                     writer.write(b"S")
                     writer.close()
                     return
@@ -337,6 +347,13 @@ class TestWords:
             assert f'at "db.example.test" ({address}), port {refused} failed: Connection refused' in said
         said = await failure(given | {"port": port})
         assert f'at "db.example.test" (127.0.0.1), port {port} failed: timeout expired' in said
+
+    async def test_an_address_of_one_network_keeps_its_interface(
+        self, refused: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 0, 0, 7))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found])
+        assert '"near.example.test" (fe80::1%7), port' in await failure({"host": "near.example.test", "port": refused})
 
     async def test_one_place_keeps_libpqs_hint(self, refused: str) -> None:
         assert "Is the server running on that host" in await failure({"host": "127.0.0.1", "port": refused})
@@ -436,13 +453,24 @@ class TestGivenUp:
     """A connect that is cancelled leaves nothing behind."""
 
     @pytest.mark.parametrize("sslmode", ["disable", "require"])
-    async def test_no_socket_and_nobody_who_listens(self, silent: tuple[str, Silent], sslmode: str) -> None:
+    async def test_no_socket_and_nobody_who_listens(
+        self, silent: tuple[str, Silent], sslmode: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         port, there = silent
         loop = asyncio.get_running_loop()
         watched: list[int] = []
         for name, note in (("reader", watched.append), ("writer", watched.append)):
             _noting(loop, f"add_{name}", note)
             _noting(loop, f"remove_{name}", watched.remove)
+        kept: list[object] = []
+        truly = connecting._made
+
+        async def keeping(connection: PGconn, poll: Callable[[], int]) -> bool:
+            # Else the end of the last reference would close it.
+            kept.append(connection)
+            return await truly(connection, poll)
+
+        monkeypatch.setattr(connecting, "_made", keeping)
         trying = asyncio.create_task(connect({"host": "127.0.0.1", "port": port, "sslmode": sslmode}))
         await asyncio.wait_for(there.heard.wait(), 5)
         assert len(watched) == 1
@@ -451,6 +479,7 @@ class TestGivenUp:
             await trying
         assert watched == []
         await asyncio.wait_for(there.over.wait(), 5)
+        assert len(kept) == 1
 
 
 def _noting(loop: asyncio.AbstractEventLoop, method: str, note: Callable[[int], None]) -> None:
