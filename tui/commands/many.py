@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from tui.commands.looking import JUDGES, code_of
 from tui.commands.session import fetch_password, find_target
 from tui.config import NamedTarget, configured, user_file
 from tui.core.bundle import BundleError
 from tui.core.deck import Aim, Problem
 from tui.core.text import count
+from tui.db.link import Link
 from tui.exits import Exit, Stop
 from tui.files import read_bundle
 from tui.loop import meanwhile, run
@@ -42,6 +42,8 @@ class Glance(msgspec.Struct, frozen=True):
     @property
     def code(self) -> Exit:
         """What `status` on this target alone would exit with."""
+        from tui.commands.looking import code_of
+
         return Exit.UNREACHABLE if self.look is None else code_of(self.look)
 
 
@@ -65,11 +67,12 @@ def status_of_all(options: Options, *, as_json: bool) -> int:
 
 async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[Glance]:
     """The glances in the order of `targets`."""
-    from tui.db.sight import Shared
-
-    room, bundles = asyncio.Semaphore(AT_ONCE), dict[str, Shared]()
+    room = asyncio.Semaphore(AT_ONCE)
+    bundles: dict[str, Shared] = {}
 
     def shared_by(one: NamedTarget) -> Shared:
+        from tui.db.sight import Shared
+
         folder = options.bundle or one.bundle
         # A hundred targets mostly share a bundle, which takes longer to read than a database takes to answer.
         if str(folder) not in bundles:
@@ -78,31 +81,34 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
 
     async def glance(one: NamedTarget) -> Glance:
         try:
-            shared, target = shared_by(one), find_target(one, read_only=options.read_only)
+            target = find_target(one, read_only=options.read_only)
             async with room:
                 if one.settings.password_command is not None:
                     await asyncio.to_thread(fetch_password, one, target)
-                return await _look(one, target, shared)
+                return await _look(one, target, shared_by)
         except (Stop, Problem) as problem:
             return Glance(one, problem=problem.message, hint=problem.hint)
         except BundleError as problem:
             return Glance(one, problem=f"the bundle can not be used: {problem}")
 
     glances = asyncio.gather(*(glance(one) for one in targets))
-    # All of them are begun by then, and wait for their servers.
+    # The first of them are begun by then: what has no use before their servers let them in is loaded meanwhile.
     await asyncio.sleep(0)
-    await meanwhile(JUDGES)
+    await meanwhile(("tui.db.glance", "tui.commands.looking", "tui.core.checklist"))
     return list(await glances)
 
 
-async def _look(one: NamedTarget, target: Target, shared: Shared) -> Glance:
-    from tui.db.glance import Glance as Looking
-
-    session = Looking(target, shared.bundle, by_record=True, shared=shared)
+async def _look(one: NamedTarget, target: Target, shared_by: Callable[[NamedTarget], Shared]) -> Glance:
+    link = Link(target, application="patchdeck")
     try:
+        await link.open()
+        from tui.db.glance import Glance as Looking
+
+        shared = shared_by(one)
+        session = Looking(target, shared.bundle, by_record=True, shared=shared, looks=link)
         return Glance(one, deck=session, look=await session.look())
     finally:
-        await session.close()
+        await link.close()
 
 
 def _document(found: Sequence[Glance]) -> shapes.StatusOfAll:

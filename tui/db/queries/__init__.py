@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @cache
 def query(name: str) -> str:
     """The text of `NAME.sql` in this folder. Raises FileNotFoundError for a name that is no file: a defect of ours."""
-    return (files(__package__) / f"{name}.sql").read_text(encoding="utf-8").strip()
+    return Path(__file__).with_name(f"{name}.sql").read_text(encoding="utf-8").strip()
