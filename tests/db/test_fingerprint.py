@@ -33,7 +33,37 @@ MARKED = """
 
 OTHER = "create table public.other (id uuid primary key, tenant_id uuid)"
 
-ELSEWHERE = {
+CHECK = "alter table public.agents add constraint odd check (name <> 'x')"
+TRIGGER = (
+    "create trigger odd before update on public.agents for each row execute function public.update_updated_at_column()"
+)
+
+CHANGES = {
+    "a column's name": ("", "alter table public.agents rename column name to called"),
+    "a column's type": ("", "alter table public.agents alter column name type varchar(999)"),
+    "a column's default": ("", "alter table public.agents alter column name set default 'x'"),
+    "not null": ("", "alter table public.tenant_members alter column role drop not null"),
+    "a constraint's name": (CHECK, "alter table public.agents rename constraint odd to even"),
+    "a constraint that is valid now": (f"{CHECK} not valid", "alter table public.agents validate constraint odd"),
+    "a trigger's name": (TRIGGER, "alter trigger odd on public.agents rename to even"),
+    "a trigger that is off": (TRIGGER, "alter table public.agents disable trigger odd"),
+    "a policy's name": ("", "alter policy agents_select on public.agents rename to even"),
+    "a policy's rule": ("", "alter policy agents_select on public.agents using (true)"),
+    "a rule": ("", "create rule odd as on delete to public.agents do instead nothing"),
+    "whom row level security is for": ("", "alter table public.agents force row level security"),
+    "rights on a table": ("", "grant truncate on public.agents to anon"),
+    "rights on a column": ("", "grant update (id) on public.agents to authenticated"),
+    "rights on a function": ("", "grant execute on function public.generate_webhook_secret() to anon"),
+    "rights on a schema": ("", "grant usage on schema private to anon"),
+    "a function's owner": ("", "alter function public.generate_webhook_secret() owner to supabase_admin"),
+    "a function's setting": ("", "alter function public.generate_webhook_secret() set work_mem = '5MB'"),
+    "a schema's owner": ("", "alter schema private owner to supabase_admin"),
+    "a publication's owner": ("", "alter publication supabase_realtime owner to supabase_admin"),
+    "a view's name": ("", "alter view public.user_tenants rename to other"),
+    "a view that came": (
+        "alter view public.user_tenants rename to other",
+        "alter view public.other rename to user_tenants",
+    ),
     "the column of another table that a policy reads": (
         f"{OTHER};; create policy odd on public.agents using (id in (select o.id from public.other o))",
         "alter table public.other rename column id to key",
@@ -54,7 +84,14 @@ ELSEWHERE = {
         " alter table public.agents add column mood public.mood default 'good'",
         "alter type public.mood rename value 'good' to 'fine'",
     ),
-    "a column's type": (
+    "a label in the list of a default": (
+        "create type public.mood as enum ('good', 'bad');;"
+        " alter table public.agents add column moods public.mood[] default '{good}'",
+        "alter type public.mood rename value 'good' to 'fine'",
+    ),
+    "an index": ("create index odd on public.agents (name)", "alter index public.odd rename to even"),
+    "an index's option": ("create index odd on public.agents (name)", "alter index public.odd set (fillfactor = 50)"),
+    "the name of a column's type": (
         "create domain public.mail as text;; alter table public.agents add column mail public.mail",
         "alter domain public.mail rename to post",
     ),
@@ -91,6 +128,20 @@ ELSEWHERE = {
         "create role keeper;; grant keeper to postgres;; alter table public.agents owner to keeper",
         "revoke keeper from postgres",
     ),
+    "whether the role that reads inherits them": (
+        "create role keeper;; grant keeper to postgres;; alter table public.agents owner to keeper",
+        """
+        do $$
+        begin
+            if current_setting('server_version_num')::int < 160000 then
+                alter role postgres noinherit;
+            else
+                execute 'grant keeper to postgres with inherit false';
+            end if;
+        end
+        $$
+        """,
+    ),
     "a table's comment": ("", "comment on table public.agents is 'x'"),
     "a column's comment": ("", "comment on column public.agents.id is 'x'"),
     "a policy's comment": ("", "comment on policy agents_select on public.agents is 'x'"),
@@ -100,8 +151,7 @@ ELSEWHERE = {
     "an owner": ("", "alter table public.agents owner to supabase_admin"),
     "a column that is gone": ("", "alter table public.tenant_members drop column role cascade"),
 }
-"""What changes the catalog that is read, mostly without a word to the table it is read for: what was there, the change.
-"""
+"""What changes the catalog that is read, often in a row that belongs to something else: what was there, the change."""
 
 UNVOUCHED = (
     "create collation public.odd (locale = 'C');; create index odd on public.agents (name collate public.odd)",
@@ -141,19 +191,27 @@ class Reader:
     async def close(self) -> None:
         await self._link.close()
 
-    async def read(self, sql: str = "") -> tuple[str, Catalog]:
-        """Both after the statements of `sql`, parted by `;;`, which are undone. Raises StatementError."""
+    async def read(self, *stages: str) -> list[tuple[str, Catalog]]:
+        """Both after each of `stages`: statements parted by `;;`, in a transaction that is undone. Raises
+        StatementError.
+
+        A stage has a transaction id of its own: what is changed twice under the same one looks unchanged to a
+        fingerprint, which in earnest is only ever taken of what was committed.
+        """
         settings = probe._reading(self._bundle) | {"search_path": ""}
-        commands = [Command("begin"), *(Command(part) for part in sql.split(";;") if part.strip())]
-        commands += [Command("set local role postgres"), set_local(LOOK_LIMITS | settings)]
-        commands += [Command(probe.query("fingerprint")), *look_commands(self._bundle, twin=False)[1:-1]]
+        commands, first = [Command("begin")], []
+        for stage in stages:
+            commands += [Command("savepoint stage"), *(Command(part) for part in stage.split(";;") if part.strip())]
+            commands += [Command("set local role postgres"), set_local(LOOK_LIMITS | settings)]
+            commands += [Command(probe.query("fingerprint")), *look_commands(self._bundle, twin=False)[1:-1]]
+            first.append(len(commands) - 6)
+            commands.append(Command("set local role none"))
         try:
             replies = await self._link.batch(commands, silence=60)
         finally:
             await self._link.run("rollback")
-        first = len(commands) - 5
-        # Where look_commands begins its own transaction.
-        return replies[first - 1].value, read_look(replies[first - 1 :], twin=False).catalog
+        # Where look_commands begins its own transaction stands the fingerprint.
+        return [(replies[at].value, read_look(replies[at:], twin=False).catalog) for at in first]
 
 
 @pytest.fixture
@@ -206,7 +264,7 @@ async def test_rows_and_housekeeping_are_no_change(applied: Database, bundle: Bu
         admin.execute("insert into public.tenants (name, slug) values ('more', 'more')")
         for housekeeping in ("analyze", "vacuum", "vacuum freeze pg_policy", "vacuum full pg_attribute", "checkpoint"):
             admin.execute(housekeeping.encode())
-    fingerprint, _ = await reader.read()
+    [(fingerprint, _)] = await reader.read("")
     assert [(fingerprint,)] == kept
     ask(applied.admin_dsn, MARKED)
     assert (await source(applied, bundle))[0] == "record"
@@ -215,22 +273,21 @@ async def test_rows_and_housekeeping_are_no_change(applied: Database, bundle: Bu
 @direct
 async def test_no_fault_is_taken_for_what_was_left(reader: Reader) -> None:
     """The single faults that structure and safety have to name."""
-    sound, catalog = await reader.read()
+    [(sound, catalog)] = await reader.read("")
     assert sound
     same = []
     for fault in FAULTS:
-        fingerprint, faulty = await reader.read(fault.sql)
+        [(fingerprint, faulty)] = await reader.read(fault.sql)
         if fingerprint == sound and digest(faulty) != digest(catalog):
             same.append(str(fault))
     assert same == []
 
 
 @direct
-async def test_what_changes_elsewhere_is_not_taken_for_what_was_left(reader: Reader) -> None:
+async def test_what_was_changed_is_not_taken_for_what_was_left(reader: Reader) -> None:
     wrong = {}
-    for what, (before, change) in ELSEWHERE.items():
-        sound, catalog = await reader.read(before)
-        changed, other = await reader.read(f"{before};; {change}")
+    for what, (before, change) in CHANGES.items():
+        (sound, catalog), (changed, other) = await reader.read(before, change)
         if not sound or other == catalog or changed == sound:
             wrong[what] = (sound, "another catalog" if other != catalog else "no change of the catalog", changed)
     assert wrong == {}
@@ -238,17 +295,17 @@ async def test_what_changes_elsewhere_is_not_taken_for_what_was_left(reader: Rea
 
 @direct
 async def test_there_is_no_fingerprint_where_it_could_not_vouch(reader: Reader) -> None:
-    assert [(await reader.read(there))[0] for there in UNVOUCHED] == ["", ""]
+    assert [(await reader.read(there))[0][0] for there in UNVOUCHED] == ["", ""]
 
 
 @direct
 async def test_another_release_does_not_recognise_what_it_would_read_otherwise(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, _ = await reader.read()
+    [(here, _)] = await reader.read("")
     honest = probe.query
     monkeypatch.setattr(probe, "query", lambda name: honest(name) + (" -- and more" if name == "catalog" else ""))
-    there, _ = await reader.read()
+    [(there, _)] = await reader.read("")
     assert here
     assert there not in ("", here)
 

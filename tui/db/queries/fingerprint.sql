@@ -54,6 +54,9 @@ named (class, oid) as materialized (
      where d.objid = any (array(select oid from part union all select oid from relation))
     union all
     select 'pg_catalog.pg_class'::regclass, oid from relation
+    union all
+    -- Its name and options.
+    select 'pg_catalog.pg_class'::regclass, oid from part where kind = 'index'
 ),
 item (kind, oid, version) as (
     select kind, oid, xmin::text from part
@@ -71,8 +74,8 @@ item (kind, oid, version) as (
     select 'type', t.oid, t.xmin::text from pg_catalog.pg_type t
      where t.oid = any (array(select oid from named where class = 'pg_catalog.pg_type'::regclass))
     union all
+    -- Of every enumeration: a constant may be a list of them, or hold them in a row.
     select 'label', e.oid, e.xmin::text from pg_catalog.pg_enum e
-     where e.enumtypid = any (array(select oid from named where class = 'pg_catalog.pg_type'::regclass))
     union all
     select 'comment', s.objoid, s.objsubid || ' ' || s.xmin from pg_catalog.pg_description s
      where s.objoid = any (array(select oid from part union all select oid from relation))
@@ -83,7 +86,7 @@ item (kind, oid, version) as (
     union all
     select 'member', m.roleid, m.member || ' ' || m.xmin from pg_catalog.pg_auth_members m
     union all
-    select 'role', r.oid, r.rolname from pg_catalog.pg_roles r
+    select 'role', r.oid, r.rolname || ' ' || r.rolinherit || ' ' || r.rolsuper from pg_catalog.pg_roles r
 )
 select case when not exists (
            select
