@@ -57,7 +57,8 @@ def status_of_all(options: Options, *, as_json: bool) -> int:
     targets = [one for _, one in sorted(configured().items())]
     if not targets:
         raise Stop(Exit.USAGE, f"no target is configured, in patchdeck.toml or in {user_file()}", "see the README")
-    found = run(_glance_at(targets, options))
+    words = "tui.commands.documents" if as_json else "tui.commands.words"
+    found = run(_glance_at(targets, options, ("tui.db.glance", "tui.commands.looking", "tui.core.checklist", words)))
     if as_json:
         out.json(_document(found))
     else:
@@ -65,8 +66,8 @@ def status_of_all(options: Options, *, as_json: bool) -> int:
     return max(glance.code for glance in found)
 
 
-async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[Glance]:
-    """The glances in the order of `targets`."""
+async def _glance_at(targets: Sequence[NamedTarget], options: Options, later: Sequence[str]) -> list[Glance]:
+    """The glances in the order of `targets`. The modules `later` have no use before the first server lets us in."""
     room = asyncio.Semaphore(AT_ONCE)
     bundles: dict[str, Shared] = {}
 
@@ -92,9 +93,9 @@ async def _glance_at(targets: Sequence[NamedTarget], options: Options) -> list[G
             return Glance(one, problem=f"the bundle can not be used: {problem}")
 
     glances = asyncio.gather(*(glance(one) for one in targets))
-    # The first of them are begun by then: what has no use before their servers let them in is loaded meanwhile.
+    # The first of them are begun by then.
     await asyncio.sleep(0)
-    await meanwhile(("tui.db.glance", "tui.commands.looking", "tui.core.checklist"))
+    await meanwhile(later)
     return list(await glances)
 
 
