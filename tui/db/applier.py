@@ -53,6 +53,9 @@ LOCK_NOT_HAD = frozenset({"55P03", "40P01"})
 CANCEL_GRACE = 5.0
 """Seconds a cancelled statement has to end before the line is given up; the server then rolls back by itself."""
 
+FINGERPRINT_SILENCE = 2.0
+"""Seconds without a byte after which a run ends without its fingerprint: somebody waits to hear that it committed."""
+
 RUN_ELSEWHERE = "PD001"
 """Our own SQLSTATE of run_guard.sql: somebody else's run holds the database."""
 
@@ -589,16 +592,18 @@ class _Run:
 
     async def _look_again(self) -> None:
         """The verdict on the committed state; None when it can not be had, since the one from before is history."""
-        self._verdict, by_now = None, asyncio.create_task(self._keep_fingerprint())
-        with suppress(Problem):
-            self._verdict = (await self._observer.look(self._link)).look.verdict
-        await by_now
+        self._verdict = None
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._keep_fingerprint())
+            with suppress(Problem):
+                self._verdict = (await self._observer.look(self._link)).look.verdict
 
     async def _keep_fingerprint(self) -> None:
-        """Let the next glance recognise what the run left, beside the look. It reads the catalog where it can not."""
+        """Let the next glance recognise what the run left; where it can not, it reads the catalog."""
         if self._plan.action == "apply" and self._watch.is_open:
             with suppress(Problem, StatementError):
-                await self._watch.batch(fingerprint_commands(self._plan.bundle, self._run_id))
+                commands = fingerprint_commands(self._plan.bundle, self._run_id)
+                await self._watch.batch(commands, silence=FINGERPRINT_SILENCE)
 
     async def _undo(self) -> None:
         await self._request_has_arrived()

@@ -97,7 +97,7 @@ def look_commands(bundle: Bundle, *, twin: bool, by_record: bool = False) -> lis
     else:
         commands.append(catalog_command(bundle))
     if twin:
-        made = twin_commands(bundle, again=by_record)
+        made = twin_commands(bundle, query_is_set=by_record)
         # After the setting that says what would make them, and before it is run.
         commands += [made[0], NO_TWINS, *made[1:]] if by_record else made
     return [*commands, Command("rollback")]
@@ -179,12 +179,12 @@ def end_command(*, twins: bool) -> Command:
 
 
 def twin_commands(
-    bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False, again: bool = False
+    bundle: Bundle, only: Collection[str] | None = None, *, by_function: bool = False, query_is_set: bool = False
 ) -> list[Command]:
     """Make the twins (or only those of the given keys), read them and undo them; `read_twin` takes the last reply.
 
-    `by_function`: with the function of `function_command`, and by one of its own, for `again_commands`. `again`: the
-    transaction has the catalog's query in its setting already, and it need not be sent twice.
+    `by_function`: with the function of `function_command`, and by one of its own, for `again_commands`.
+    `query_is_set`: the transaction has the catalog's query in its setting already, and it need not be sent twice.
     """
     wanted = twin_statements(bundle.expectation, only)
     settings = {
@@ -192,7 +192,7 @@ def twin_commands(
         "patchdeck.twin_wanted": json.dumps(_wanted(bundle) | {"twin": True}),
         "patchdeck.twin_again": "off",
     }
-    if not again:
+    if not query_is_set:
         settings["patchdeck.catalog_query"] = f"select {CATALOG_FUNCTION}($1)" if by_function else query("catalog")
     if not by_function:
         return [set_local(settings), Command(query("twin")), READ_TWIN]

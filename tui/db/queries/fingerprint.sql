@@ -100,7 +100,7 @@ select case when not exists (
                 'pg_catalog.pg_publication_rel'::regclass, 'pg_catalog.pg_extension'::regclass)
        ) then encode(sha256(convert_to(
            -- Who asks belongs to it: whether an owner's objects can be used is part of what is read.
-           (select w.what ->> 'reader' from wanted w) || current_user
+           (select w.what ->> 'reader' from wanted w) || ',' || current_user || ','
            || string_agg(i.kind || ' ' || i.oid || ' ' || i.version, ',' order by i.oid, i.kind, i.version), 'UTF8'
        )), 'hex') end
   from item i
