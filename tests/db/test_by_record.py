@@ -7,20 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.db.faults import FAULTS, Fault
-from tests.db.test_applier import run
 from tests.support import Database, MakeDatabase, ask
 from tui.core.bundle import Bundle
 from tui.core.check import Check
 from tui.core.checklist import compare
 from tui.core.look import Look
-from tui.core.run import Outcome, Plan
 from tui.db.batch import Command, set_local
 from tui.db.glance import Glance
 from tui.db.link import Link
 from tui.db.probe import LOOK_LIMITS, Reading, look_commands, read_look
 from tui.db.sight import BY_TEXT
 from tui.db.target import Target, resolve
-from tui.files import read_bundle
 
 SAMPLE = FAULTS[1::6]
 
@@ -28,20 +25,6 @@ pytestmark = [
     pytest.mark.parametrize("cluster", ["pg18"], indirect=True),
     pytest.mark.parametrize("route", ["direct"]),
 ]
-
-
-@pytest.fixture
-def bundle() -> Bundle:
-    return read_bundle()
-
-
-@pytest.fixture
-async def applied(make_database: MakeDatabase, bundle: Bundle) -> Database:
-    """Applied by the engine, hence recorded."""
-    database = make_database("legacy")
-    finished, _, _ = await run(resolve(database.dsn, environ={}), Plan(bundle, confirmed=database.name))
-    assert finished.outcome is Outcome.COMMITTED, finished
-    return database
 
 
 async def glance(database: Database, bundle: Bundle, *, by_record: bool) -> tuple[Look, int]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.db.faults import FAULTS
 from tests.db.test_applier import run
-from tests.support import Cluster, Database, MakeDatabase, ask
+from tests.support import Cluster, Database, ask
 from tui.core.bundle import Bundle
 from tui.core.catalog import Catalog
 from tui.core.run import Outcome, Plan
@@ -22,7 +22,6 @@ from tui.db.link import Link
 from tui.db.probe import LOOK_LIMITS, fingerprint_commands, look_commands, read_look
 from tui.db.sight import Shared
 from tui.db.target import resolve
-from tui.files import read_bundle
 
 KEPT = "select coalesce(fingerprint, '') from patchdeck.runs order by finished_at"
 MARKED = """
@@ -162,20 +161,6 @@ UNVOUCHED = (
 """What definitions may hang on without a fingerprint saying so."""
 
 direct = pytest.mark.parametrize("route", ["direct"])
-
-
-@pytest.fixture
-def bundle() -> Bundle:
-    return read_bundle()
-
-
-@pytest.fixture
-async def applied(make_database: MakeDatabase, bundle: Bundle) -> Database:
-    """Applied by the engine, hence recorded."""
-    database = make_database("legacy")
-    finished, _, _ = await run(resolve(database.dsn, environ={}), Plan(bundle, confirmed=database.name))
-    assert finished.outcome is Outcome.COMMITTED, finished
-    return database
 
 
 class Reader:
