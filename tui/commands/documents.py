@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from statistics import median
 from typing import TYPE_CHECKING
 
-from tui.core.bundle import Bundle
-from tui.core.check import Check
 from tui.core.deck import Aim, Deck, Destination
 from tui.core.look import Look, RunRecord, Server
-from tui.core.plan import Preview
-from tui.core.preflight import PreflightCheck
-from tui.core.restore import Loss, Restore
-from tui.core.restore_words import meaning
-from tui.core.run import Failure, Finished, Outcome, Plan, RunState
-from tui.core.surface import Change, ChangeKind
-from tui.core.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tui.commands import shapes  # some milliseconds that only `schema` needs to spend
-
-OUTCOMES: dict[Outcome, shapes.RunOutcome] = {
-    Outcome.REHEARSED: "rehearsed",
-    Outcome.COMMITTED: "committed",
-    Outcome.ROLLED_BACK: "rolled_back",
-    Outcome.REFUSED: "refused",
-    Outcome.UNKNOWN: "unknown",
-}
+    # A glance's document needs nothing of plans and runs, and waits for what is loaded.
+    from tui.commands import shapes
+    from tui.core.bundle import Bundle
+    from tui.core.check import Check
+    from tui.core.plan import Preview
+    from tui.core.preflight import PreflightCheck
+    from tui.core.restore import Loss, Restore
+    from tui.core.run import Failure, Finished, Plan, RunState
+    from tui.core.surface import Change, ChangeKind
+    from tui.core.verdict import Verdict
 
 
 def place(destination: Destination) -> shapes.Place:
@@ -164,6 +155,9 @@ def _restore(found: Restore | None) -> shapes.Restore:
     def listed(losses: Iterable[Loss]) -> list[shapes.Loss]:
         return [{"object": loss.object, "reason": loss.reason} for loss in losses]
 
+    if found is not None:
+        from tui.core.restore_words import meaning
+
     return {
         "meaning": list(meaning(found)) if found else None,
         "not_restored": listed(found.losses) if found else None,
@@ -173,6 +167,15 @@ def _restore(found: Restore | None) -> shapes.Restore:
 
 def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> shapes.RunResult:
     """`rehearse`, `apply`, `rollback --json`. What was rolled back again was not created: its lists are empty then."""
+    from tui.core.run import Outcome
+
+    outcomes: dict[Outcome, shapes.RunOutcome] = {
+        Outcome.REHEARSED: "rehearsed",
+        Outcome.COMMITTED: "committed",
+        Outcome.ROLLED_BACK: "rolled_back",
+        Outcome.REFUSED: "refused",
+        Outcome.UNKNOWN: "unknown",
+    }
     failure = state.failure
     changes = () if end.outcome in (Outcome.ROLLED_BACK, Outcome.REFUSED) else state.changes
     return {
@@ -181,7 +184,7 @@ def run(deck: Deck, wanted: Plan, state: RunState, end: Finished) -> shapes.RunR
         "action": "rehearse" if wanted.rehearse else wanted.action,
         "mode": wanted.mode if wanted.action == "rollback" else None,
         **_restore(wanted.restore),
-        "outcome": OUTCOMES[end.outcome],
+        "outcome": outcomes[end.outcome],
         "message": end.reason,
         "state": end.state,
         "next_step": end.next_step,
@@ -224,6 +227,8 @@ def _failure(failure: Failure) -> shapes.FailedStatement:
 
 def doctor(deck: Deck, server: Server, checks: Iterable[PreflightCheck], round_trips: Sequence[float]) -> shapes.Doctor:
     """`doctor --json`; `round_trips` in seconds, as measured one after the other."""
+    from statistics import median
+
     return {
         "target": target(deck.destination, server),
         "role": {"name": server.user, "superuser": server.superuser, "bypass_rls": server.bypass_rls},

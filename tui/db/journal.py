@@ -13,13 +13,15 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 from platformdirs import user_state_path
 
 from tui.core.deck import Destination
+
+_over: set[str] = set()
+"""Journals whose end was read, by name: nothing comes after it, and a hundred databases ask for their runs."""
 
 
 def folder() -> Path:
@@ -41,16 +43,12 @@ def unfinished(place: Destination, at: Path | None = None) -> tuple[Unfinished, 
     """The unfinished runs on the database at `place`, oldest first. What is no journal is passed over, and what a
     process that lives is still writing: its run is under way.
     """
-    sizes: dict[str, int] = {}
+    names: list[str] = []
     # No folder yet; or it is below a HOME of somebody else's: this user has no run there, and `Journal` will say so
     # before COMMIT.
     with suppress(OSError), os.scandir(at or folder()) as files:
-        for file in files:
-            if file.name.endswith(".jsonl"):
-                # A run that recorded nothing takes its journal away.
-                with suppress(FileNotFoundError):
-                    sizes[file.path] = file.stat().st_size
-    entries = (_read(name, size, place) for name, size in sorted(sizes.items()))
+        names += (file.path for file in files if file.name.endswith(".jsonl") and file.path not in _over)
+    entries = (_read(Path(name), place) for name in sorted(names))
     return tuple(entry for entry in entries if entry is not None)
 
 
@@ -62,29 +60,19 @@ def finish(entry: Unfinished, outcome: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read(name: str, size: int, place: Destination) -> Unfinished | None:
-    opened = _opened(name, size)
-    if opened is None or (opened.get("host"), opened.get("port"), opened.get("database")) != (
-        place.host,
-        place.port,
-        place.database,
-    ):
+def _read(path: Path, place: Destination) -> Unfinished | None:
+    lines = tuple(_lines(path))
+    if any(line.get("step") == "finished" for line in lines):
+        _over.add(os.fspath(path))
         return None
-    path = Path(name)
+    opened = next((line for line in reversed(lines) if line.get("step") == "running"), None)
+    if opened is None:
+        return None
+    if (opened.get("host"), opened.get("port"), opened.get("database")) != (place.host, place.port, place.database):
+        return None
     if _being_written(path):
         return None
-    return Unfinished(path, *(str(opened.get(key, "")) for key in ("run_id", "xid", "action", "at")))
-
-
-@lru_cache(maxsize=4096)
-def _opened(name: str, size: int) -> dict[str, object] | None:
-    """What an unfinished run said of itself last. Lines are only ever added: a file of the same `size` is the same, and
-    whoever asks for a hundred databases reads it once.
-    """
-    lines = tuple(_lines(Path(name)))
-    if any(line.get("step") == "finished" for line in lines):
-        return None
-    return next((line for line in reversed(lines) if line.get("step") == "running"), None)
+    return Unfinished(path, *(str(opened.get(name, "")) for name in ("run_id", "xid", "action", "at")))
 
 
 def _being_written(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     # What judges is loaded while the server answers (tui.commands.session).
     from tui.core.check import Check
     from tui.core.checklist import Judged
+    from tui.core.look import RunRecord
     from tui.core.report_ledger import LedgerRow
+    from tui.core.verdict import Verdict
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -48,13 +50,20 @@ BY_TEXT = frozenset({"column", "constraint", "index", "policy", "trigger", "view
 """Kinds of objects that are compared as the server deparses them."""
 
 
+class _Last(NamedTuple):
+    """What was judged last, and what was said of it."""
+
+    of: tuple[Catalog, Twin | None, tuple[Literal["apply", "rollback"] | None, str]]
+    said: tuple[tuple[Check, ...], Verdict]
+
+
 class Shared:
     """What looks for one bundle have in common, at however many databases: their statements, and what was judged."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._judged: dict[str, Judged] = {}
-        self._last: tuple[Catalog, Twin | None, tuple[Check, ...]] | None = None
+        self._last: _Last | None = None
         self._commands: dict[tuple[bool, bool], tuple[Command, ...]] = {}
 
     def commands(self, *, twin: bool, by_record: bool) -> list[Command]:
@@ -64,15 +73,23 @@ class Shared:
             self._commands[key] = tuple(look_commands(self.bundle, twin=twin, by_record=by_record))
         return list(self._commands[key])
 
-    def compare(self, live: Catalog, twin: Twin | None) -> tuple[Check, ...]:
-        """The checks of `live`. What was decoded from the same document is the same object, and has the same checks."""
+    def judge(self, live: Catalog, twin: Twin | None, last: RunRecord | None) -> tuple[tuple[Check, ...], Verdict]:
+        """The checks of `live` and the verdict on them, where `last` was the last run. What was decoded from the same
+        document is the same object, and is not judged anew.
+        """
         from tui.core.checklist import compare
+        from tui.core.verdict import judge
 
-        if self._last is None or self._last[0] is not live or not _same(self._last[1], twin):
+        run = (last.action, last.mode) if last else (None, "")
+        if self._last is None or self._last.of[0] is not live or not _same(self._last.of[1], twin):
             made, failures = (twin.catalog, twin.failures) if twin else (None, {})
             checks = compare(self.bundle.expectation, live, made, failures, self._judged)
-            self._last = (live, twin, checks)
-        return self._last[2]
+        elif self._last.of[2] == run:
+            return self._last.said
+        else:
+            checks = self._last.said[0]
+        self._last = _Last((live, twin, run), (checks, judge(checks, self.bundle.expectation, live, *run)))
+        return self._last.said
 
     @cached_property
     def recognising(self) -> list[Command]:
@@ -190,18 +207,13 @@ class Observer:
             raise await look_refused(link, error, self._bundle) from None
 
     def _judge(self, link: Line, reading: Reading) -> Look:
-        from tui.core.verdict import judge
-
-        expectation = self._bundle.expectation
-        checks = self._shared.compare(reading.catalog, self.twin)
         ours = tuple(run for run in reading.runs if run.bundle == self._bundle.name)
+        checks, verdict = self._shared.judge(reading.catalog, self.twin, ours[0] if ours else None)
         return Look(
             server=describe_server(self._target, link, reading.server),
             catalog=reading.catalog,
             checks=checks,
-            verdict=judge(
-                checks, expectation, reading.catalog, ours[0].action if ours else None, ours[0].mode if ours else ""
-            ),
+            verdict=verdict,
             runs=ours,
             ledger=reading.ledger,
             taken_at=reading.server.now,
