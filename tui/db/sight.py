@@ -50,11 +50,21 @@ BY_TEXT = frozenset({"column", "constraint", "index", "policy", "trigger", "view
 """Kinds of objects that are compared as the server deparses them."""
 
 
+Run = tuple[Literal["apply", "rollback"] | None, str]
+"""Action and mode of the last run, as a verdict takes them."""
+
+
 class _Last(NamedTuple):
     """What was judged last, and what was said of it."""
 
-    of: tuple[Catalog, Twin | None, tuple[Literal["apply", "rollback"] | None, str]]
+    live: Catalog
+    twin: Twin | None
+    run: Run
     said: tuple[tuple[Check, ...], Verdict]
+
+    def is_of(self, live: Catalog, twin: Twin | None, run: Run) -> bool:
+        """Whether it would be judged as this was."""
+        return self.live is live and self.run == run and _same(self.twin, twin)
 
 
 class Shared:
@@ -80,15 +90,11 @@ class Shared:
         from tui.core.checklist import compare
         from tui.core.verdict import judge
 
-        run = (last.action, last.mode) if last else (None, "")
-        if self._last is None or self._last.of[0] is not live or not _same(self._last.of[1], twin):
+        run: Run = (last.action, last.mode) if last else (None, "")
+        if self._last is None or not self._last.is_of(live, twin, run):
             made, failures = (twin.catalog, twin.failures) if twin else (None, {})
             checks = compare(self.bundle.expectation, live, made, failures, self._judged)
-        elif self._last.of[2] == run:
-            return self._last.said
-        else:
-            checks = self._last.said[0]
-        self._last = _Last((live, twin, run), (checks, judge(checks, self.bundle.expectation, live, *run)))
+            self._last = _Last(live, twin, run, (checks, judge(checks, self.bundle.expectation, live, *run)))
         return self._last.said
 
     @cached_property
